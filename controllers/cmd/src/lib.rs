@@ -1,0 +1,1 @@
+//! The fedscaler command: run, sandbox, explain, crds.

@@ -1,0 +1,2 @@
+//! The `fedscaler` binary.
+fn main() {}

@@ -1,0 +1,1 @@
+//! The CronHPA controller: state that holds at a time.

@@ -1,0 +1,1 @@
+//! Wire types of FedHPA and CronHPA, and the CustomResourceDefinitions rendered from them.

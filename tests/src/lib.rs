@@ -1,0 +1,1 @@
+//! Scenarios, reconcile tests, simulation, conformance and architecture tests of fedscaler.
