@@ -1,0 +1,446 @@
+//! Following the objects of one kind.
+//!
+//! Responsible for all watches: a list in pages, then its changes, into a [`Cache`] and to whoever listens;
+//! started again with backoff when it breaks, and reported on the [`Readiness`] board. Objects that cannot be
+//! read are skipped and counted. Knows nothing of what the kinds mean.
+
+use std::{
+    fmt::Debug,
+    hash::Hash,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use futures::{Stream, StreamExt as _, future::Either, stream};
+use kube::{
+    Api, Resource, ResourceExt as _,
+    core::{DeserializeGuard, error_boundary::InvalidObject},
+    runtime::watcher,
+};
+use serde::de::DeserializeOwned;
+use tokio::{sync::mpsc, task::AbortHandle};
+
+pub use crate::cache::Cache;
+use crate::{
+    cache::Objects,
+    client::CallError,
+    key::ObjectKey,
+    metrics::{Metrics, WatchMetrics},
+    readiness::{Need, Readiness, WatchState},
+    retry::Backoff,
+};
+
+/// Objects per page of the first list.
+const PAGE: u32 = 500;
+
+/// How long to wait before asking again for a kind that the API server does not serve.
+const ABSENT_PAUSE: Duration = Duration::from_secs(30);
+
+/// A watch that has not failed again for so long after a failure is taken to run. Longer than a connection may
+/// take to come up.
+const CALM: Duration = Duration::from_secs(15);
+
+/// What happened to an object.
+#[derive(Debug)]
+pub enum Change<K> {
+    /// It was not known before.
+    Added(Arc<K>),
+    /// It is another version than before.
+    Modified {
+        /// What was known.
+        before: Arc<K>,
+        /// What is known now.
+        after: Arc<K>,
+    },
+    /// It is gone; what was last known of it.
+    Deleted(Arc<K>),
+}
+
+impl<K> Change<K> {
+    /// The latest known version.
+    pub fn object(&self) -> &Arc<K> {
+        match self {
+            Self::Added(object) | Self::Modified { after: object, .. } | Self::Deleted(object) => object,
+        }
+    }
+
+    /// All versions that the change is about, older first. Who looks up what an object points to looks at all of
+    /// them: what it pointed to before is touched as well.
+    pub fn versions(&self) -> impl Iterator<Item = &Arc<K>> {
+        let (before, after) = match self {
+            Self::Added(object) | Self::Deleted(object) => (None, object),
+            Self::Modified { before, after } => (Some(before), after),
+        };
+        before.into_iter().chain([after])
+    }
+}
+
+impl<K> Clone for Change<K> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Added(object) => Self::Added(Arc::clone(object)),
+            Self::Modified { before, after } => {
+                Self::Modified { before: Arc::clone(before), after: Arc::clone(after) }
+            }
+            Self::Deleted(object) => Self::Deleted(Arc::clone(object)),
+        }
+    }
+}
+
+type Prune<K> = Box<dyn Fn(&mut K) + Send>;
+
+/// A watch to be started.
+pub struct Watch<K: Resource> {
+    api: Api<DeserializeGuard<K>>,
+    kind: K::DynamicType,
+    config: watcher::Config,
+    need: Need,
+    prune: Prune<K>,
+}
+
+impl<K> Watch<K>
+where
+    K: Resource + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
+    K::DynamicType: Eq + Hash + Clone + Send + Sync,
+{
+    /// A watch of what `api` reaches: `Watch::<ConfigMap>::of(Api::all(client))`.
+    pub fn of(api: Api<DeserializeGuard<K>>) -> Self
+    where
+        K::DynamicType: Default,
+    {
+        Self::of_kind(api, K::DynamicType::default())
+    }
+
+    /// A watch of a kind that is known only at run time: `Watch::of_kind(Api::all_with(client, &kind), kind)`.
+    pub fn of_kind(api: Api<DeserializeGuard<K>>, kind: K::DynamicType) -> Self {
+        let config = watcher::Config::default().page_size(PAGE);
+        Self { api, kind, config, need: Need::Required, prune: Box::new(|_| {}) }
+    }
+
+    /// Only objects that this label selector fits.
+    #[must_use]
+    pub fn labels(mut self, selector: &str) -> Self {
+        self.config = self.config.labels(selector);
+        self
+    }
+
+    /// Drops from each object what nobody reads, before it is kept. Managed fields are dropped anyway.
+    #[must_use]
+    pub fn prune(mut self, prune: impl Fn(&mut K) + Send + 'static) -> Self {
+        self.prune = Box::new(prune);
+        self
+    }
+
+    /// The process is ready although the API server does not serve this kind.
+    #[must_use]
+    pub fn optional(mut self) -> Self {
+        self.need = Need::Optional;
+        self
+    }
+
+    /// Starts it on the current tokio runtime. It ends when the last clone of the result is dropped.
+    pub fn start(self, readiness: &Readiness, metrics: &Metrics) -> Watched<K> {
+        let resource = format!("{}.{}", K::plural(&self.kind), K::group(&self.kind));
+        let resource = resource.trim_end_matches('.').to_owned();
+        let name = [self.api.namespace(), self.config.label_selector.as_deref()]
+            .into_iter()
+            .flatten()
+            .fold(resource.clone(), |name, part| format!("{name} {part}"));
+        let shared = Arc::new(Shared { cache: Cache::default(), listeners: Mutex::default() });
+        let pump = Pump {
+            board: Board { readiness: readiness.clone(), name, need: self.need },
+            metrics: metrics.watch(&resource),
+            api: self.api,
+            config: self.config,
+            prune: self.prune,
+            shared: Arc::clone(&shared),
+            arriving: Objects::new(),
+            failures: 0,
+        };
+        pump.board.set(WatchState::Syncing);
+        let task = tokio::spawn(pump.run()).abort_handle();
+        Watched { shared, _task: Arc::new(Task(task)) }
+    }
+}
+
+/// A running watch. Clones are the same watch.
+pub struct Watched<K> {
+    shared: Arc<Shared<K>>,
+    _task: Arc<Task>,
+}
+
+impl<K> Clone for Watched<K> {
+    fn clone(&self) -> Self {
+        Self { shared: Arc::clone(&self.shared), _task: Arc::clone(&self._task) }
+    }
+}
+
+impl<K: Send + Sync + 'static> Watched<K> {
+    /// What is known.
+    pub fn cache(&self) -> &Cache<K> {
+        &self.shared.cache
+    }
+
+    /// What is known now, as [`Change::Added`], and then each change. A list that is read again brings only what
+    /// differs. Listening does not keep the watch alive.
+    pub fn changes(&self) -> impl Stream<Item = Change<K>> + Send + Unpin + use<K> {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        self.shared.listen(sender);
+        Box::pin(stream::unfold(receiver, async |mut receiver| Some((receiver.recv().await?, receiver))))
+    }
+}
+
+struct Task(AbortHandle);
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+struct Shared<K> {
+    cache: Cache<K>,
+    /// Held while the cache changes, so that a new listener misses nothing and hears nothing twice.
+    listeners: Mutex<Vec<mpsc::UnboundedSender<Change<K>>>>,
+}
+
+impl<K> Shared<K> {
+    fn listen(&self, listener: mpsc::UnboundedSender<Change<K>>) {
+        let mut listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
+        let heard = self.cache.all().into_iter().try_for_each(|object| listener.send(Change::Added(object)));
+        if heard.is_ok() {
+            listeners.push(listener);
+        }
+    }
+
+    fn change(&self, change: impl FnOnce(&Cache<K>) -> Vec<Change<K>>) {
+        let mut listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
+        for change in change(&self.cache) {
+            listeners.retain(|listener| listener.send(change.clone()).is_ok());
+        }
+    }
+}
+
+struct Board {
+    readiness: Readiness,
+    name: String,
+    need: Need,
+}
+
+impl Board {
+    fn set(&self, state: WatchState) {
+        self.readiness.set(&self.name, self.need, state);
+    }
+}
+
+/// What to do after a watch broke.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Recovery {
+    /// Go on from the version last seen.
+    Resume,
+    /// Read the whole list again.
+    Relist,
+}
+
+struct Pump<K: Resource> {
+    api: Api<DeserializeGuard<K>>,
+    config: watcher::Config,
+    prune: Prune<K>,
+    board: Board,
+    metrics: WatchMetrics,
+    shared: Arc<Shared<K>>,
+    arriving: Objects<K>,
+    failures: u32,
+}
+
+impl<K> Pump<K>
+where
+    K: Resource + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
+    K::DynamicType: Eq + Hash + Clone + Send + Sync,
+{
+    async fn run(mut self) {
+        loop {
+            let watcher = watcher::watcher(self.api.clone(), self.config.clone());
+            self.follow(std::pin::pin!(watcher)).await;
+        }
+    }
+
+    /// Returns when the list is to be read again.
+    async fn follow(
+        &mut self,
+        mut events: impl Stream<Item = watcher::Result<watcher::Event<DeserializeGuard<K>>>> + Unpin,
+    ) {
+        loop {
+            match self.next(&mut events).await {
+                Some(Ok(event)) => self.take(event),
+                Some(Err(error)) => {
+                    if self.fail(error).await == Recovery::Relist {
+                        return;
+                    }
+                }
+                None => return,
+            }
+        }
+    }
+
+    /// The next event. After a failure, silence is a good sign: a watch that resumes says nothing.
+    async fn next<E>(&mut self, events: &mut (impl Stream<Item = E> + Unpin)) -> Option<E> {
+        if self.failures > 0 && self.shared.cache.is_synced() {
+            match tokio::time::timeout(CALM, events.next()).await {
+                Ok(event) => return event,
+                Err(_calm) => self.recover(),
+            }
+        }
+        events.next().await
+    }
+
+    fn recover(&mut self) {
+        self.failures = 0;
+        self.board.set(WatchState::Synced);
+    }
+
+    fn take(&mut self, event: watcher::Event<DeserializeGuard<K>>) {
+        match event {
+            watcher::Event::Init => self.arriving = Objects::new(),
+            watcher::Event::InitApply(object) => self.arrive(object),
+            watcher::Event::InitDone => self.arrived(),
+            watcher::Event::Apply(object) => self.apply(object),
+            watcher::Event::Delete(object) => self.delete(&object),
+        }
+    }
+
+    fn arrive(&mut self, object: DeserializeGuard<K>) {
+        let key = ObjectKey::of(&object);
+        // What was readable once is not gone because it is unreadable now: the last readable version stays.
+        let known = self.readable(object).or_else(|| self.shared.cache.get(&key));
+        if let Some(object) = known {
+            self.arriving.insert(key, object);
+        }
+    }
+
+    fn arrived(&mut self) {
+        let list = std::mem::take(&mut self.arriving);
+        self.shared.change(|cache| {
+            let after = list.clone();
+            changes_between(&cache.replace(list), after)
+        });
+        self.recover();
+    }
+
+    fn apply(&mut self, object: DeserializeGuard<K>) {
+        let key = ObjectKey::of(&object);
+        if let Some(after) = self.readable(object) {
+            self.shared.change(|cache| {
+                let before = cache.insert(key, Arc::clone(&after));
+                changed(before, after).into_iter().collect()
+            });
+        }
+        self.recover();
+    }
+
+    fn delete(&mut self, object: &DeserializeGuard<K>) {
+        let key = ObjectKey::of(object);
+        self.shared.change(|cache| cache.remove(&key).map(Change::Deleted).into_iter().collect());
+        self.recover();
+    }
+
+    fn readable(&self, object: DeserializeGuard<K>) -> Option<Arc<K>> {
+        match object.0 {
+            Ok(mut object) => {
+                object.managed_fields_mut().clear();
+                (self.prune)(&mut object);
+                Some(Arc::new(object))
+            }
+            Err(invalid) => {
+                self.skip(&invalid);
+                None
+            }
+        }
+    }
+
+    fn skip(&self, invalid: &InvalidObject) {
+        self.metrics.malformed();
+        let (namespace, name) = (invalid.metadata.namespace.as_deref(), invalid.metadata.name.as_deref());
+        tracing::warn!(
+            watch = self.board.name,
+            namespace,
+            name,
+            error = invalid.error,
+            "skipped: cannot be read"
+        );
+    }
+
+    async fn fail(&mut self, error: watcher::Error) -> Recovery {
+        let error = cause(error);
+        self.failures = self.failures.saturating_add(1);
+        self.metrics.failed(error.class());
+        tracing::debug!(watch = self.board.name, %error, "the watch broke");
+        let (state, pause, recovery) = self.verdict(&error);
+        self.board.set(state);
+        tokio::time::sleep(pause).await;
+        recovery
+    }
+
+    fn verdict(&self, error: &CallError) -> (WatchState, Duration, Recovery) {
+        let pause = Backoff::WATCH.delay(&self.board.name, self.failures);
+        let failing = WatchState::Failing(error.to_string());
+        match error {
+            CallError::NotFound(_) => (WatchState::Absent, ABSENT_PAUSE, Recovery::Relist),
+            CallError::Gone(_) => (failing, pause, Recovery::Relist),
+            CallError::Throttled { retry_after, .. } => {
+                (failing, pause.max(retry_after.unwrap_or_default()), Recovery::Resume)
+            }
+            CallError::Timeout(_)
+            | CallError::Conflict(_)
+            | CallError::AlreadyExists(_)
+            | CallError::Forbidden(_)
+            | CallError::Invalid(_)
+            | CallError::Unavailable(_)
+            | CallError::Other(_) => (failing, pause, Recovery::Resume),
+        }
+    }
+}
+
+fn cause(error: watcher::Error) -> CallError {
+    match error {
+        watcher::Error::InitialListFailed(error)
+        | watcher::Error::WatchStartFailed(error)
+        | watcher::Error::WatchFailed(error) => CallError::from(error),
+        watcher::Error::WatchError(status) => CallError::from(*status),
+        watcher::Error::NoResourceVersion => CallError::Other("the list has no resourceVersion".to_owned()),
+    }
+}
+
+fn changes_between<K: Resource>(before: &Objects<K>, after: Objects<K>) -> Vec<Change<K>> {
+    let gone = before.iter().filter(|(key, _)| !after.contains_key(*key));
+    let mut changes: Vec<_> = gone.map(|(_, object)| Change::Deleted(Arc::clone(object))).collect();
+    changes.extend(after.into_iter().filter_map(|(key, object)| changed(before.get(&key).cloned(), object)));
+    changes
+}
+
+/// What to tell of an object, unless it is the version that was known.
+fn changed<K: Resource>(before: Option<Arc<K>>, after: Arc<K>) -> Option<Change<K>> {
+    let Some(before) = before else {
+        return Some(Change::Added(after));
+    };
+    let version = after.resource_version();
+    let is_known = version.is_some() && version == before.resource_version() && after.uid() == before.uid();
+    (!is_known).then_some(Change::Modified { before, after })
+}
+
+/// The keys that the changes of one kind touch in another: `touched` is asked for each version of an object.
+pub fn touching<K: Send + Sync + 'static, I: IntoIterator<Item = ObjectKey>>(
+    changes: impl Stream<Item = Change<K>> + Send,
+    touched: impl Fn(&K) -> I + Send,
+) -> impl Stream<Item = ObjectKey> + Send
+where
+    I::IntoIter: Send,
+{
+    changes.flat_map(move |change| {
+        let keys: Vec<_> = change.versions().flat_map(|object| touched(object)).collect();
+        match <[ObjectKey; 1]>::try_from(keys) {
+            Ok([key]) => Either::Left(stream::iter([key])),
+            Err(keys) => Either::Right(stream::iter(keys)),
+        }
+    })
+}
