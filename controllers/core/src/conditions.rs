@@ -33,6 +33,7 @@ pub enum Truth {
 
 impl Truth {
     /// The word on the wire.
+    #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::True => "True",
@@ -42,6 +43,7 @@ impl Truth {
     }
 
     /// The truth behind a word on the wire; a word that is none of the three tells nothing.
+    #[must_use]
     pub fn from_wire(word: &str) -> Self {
         match word {
             "True" => Self::True,
@@ -72,6 +74,7 @@ pub struct Finding<K> {
 
 impl<K> Finding<K> {
     /// A finding of this kind.
+    #[must_use]
     pub fn new(kind: K, status: impl Into<Truth>, reason: &'static str, message: impl Into<String>) -> Self {
         Self { kind, status: status.into(), reason, message: message.into() }
     }
@@ -98,6 +101,7 @@ pub struct Condition<K> {
 ///
 /// The findings are the whole truth: what they do not mention is gone. Of two findings of one kind the later
 /// one stands. The result is in the order of the kinds, whatever the order of the findings.
+#[must_use]
 pub fn merge<K: ConditionKind>(
     old: &[Condition<K>],
     findings: impl IntoIterator<Item = Finding<K>>,

@@ -3,5 +3,6 @@
 //! Everything here is a function from facts to a decision that carries its reasons. `now` is a field of the
 //! facts; nothing reads a clock, draws a random number or depends on the order in which facts arrived.
 
+pub mod conditions;
 pub mod reading;
 pub mod room;
