@@ -4,5 +4,6 @@
 //! facts; nothing reads a clock, draws a random number or depends on the order in which facts arrived.
 
 pub mod conditions;
+pub mod fedhpa;
 pub mod reading;
 pub mod room;

@@ -24,7 +24,9 @@ pub enum Reading<T> {
 }
 
 /// Why nothing is known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "camelCase")]
 pub enum Dark {
     /// The source exists but has not reported yet.
@@ -78,7 +80,9 @@ impl<T> Reading<T> {
     #[must_use]
     pub fn aged(self, age: Duration) -> Self {
         match self {
-            Self::Fresh(value) | Self::Stale { value, .. } => Self::Stale { value, age_seconds: age.as_secs() },
+            Self::Fresh(value) | Self::Stale { value, .. } => {
+                Self::Stale { value, age_seconds: age.as_secs() }
+            }
             Self::Dark(why) => Self::Dark(why),
         }
     }

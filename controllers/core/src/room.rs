@@ -52,6 +52,9 @@ pub struct Free {
     pub fit: u32,
     /// What would fit if all free resources were on one node.
     pub naive: u32,
+    /// What unbound pods of the whole cluster request, in replicas of this workload, rounded up: so many of a
+    /// workload's replicas, at most, wait for a node.
+    pub unbound: u32,
     /// Where this was read.
     pub source: RoomSource,
 }
@@ -108,7 +111,7 @@ mod tests {
         let fit = fit(&requests, &[crumbs]);
         let naive = naive(&requests, &amounts(&[("cpu", 9000), (PODS, 500)]));
         assert_eq!((fit, naive), (0, 9));
-        assert_eq!(Free { fit, naive, source: RoomSource::Models }.fragmentation_percent(), 100);
+        assert_eq!(Free { fit, naive, unbound: 0, source: RoomSource::Models }.fragmentation_percent(), 100);
     }
 
     #[test]

@@ -1,0 +1,445 @@
+//! From policy and facts to a decision: reads top to bottom as the life of a FedHPA.
+//!
+//! Responsible for the order of things and for what is said about them; every number comes from a sibling.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+
+use super::{
+    bounds::{self, InForce, Yielded},
+    counts::{Count, count},
+    decision::{Decision, FedHpaCondition as Condition, Part, Write},
+    facts::{Binding, Candidacy, Cluster, Facts, Placement, Scheduling, Target, Template},
+    moves::{self, Install, Installed, Presence, Standing, Step},
+    policy::{Bounds, Policy, Strategy},
+    rebalance::{self, InForceSplit, Verdict},
+    release, report,
+    split::{self, Claim, Floors, Shares},
+    trail::{Change, Reason, Trail},
+    write_back::{self, Answer},
+};
+use crate::conditions::Finding;
+
+/// Decides. Pure and total: the same facts give the same decision.
+pub fn decide(policy: &Policy, facts: &Facts) -> Decision {
+    let mut decision = Decision::carrying(facts);
+    if let Some(since) = facts.deleting {
+        release::decide(facts, since, &mut decision);
+        return decision;
+    }
+    if policy.suspended {
+        report::suspended(facts, &mut decision);
+        return decision;
+    }
+    match Stage::reached(facts) {
+        Stage::Refused(finding) => refuse(facts, finding, &mut decision),
+        Stage::Waits(why) => report::waiting(why, &mut decision),
+        Stage::Holds { template, binding } => {
+            Steady { policy, facts, template, binding }.decide(&mut decision);
+        }
+    }
+    decision
+}
+
+impl Decision {
+    /// What stays if nothing else is decided.
+    fn carrying(facts: &Facts) -> Self {
+        Self {
+            split: facts.memory.split.clone(),
+            round: facts.memory.round.clone(),
+            resets: facts.memory.resets,
+            ..Self::default()
+        }
+    }
+
+    fn look_again_by(&mut self, at: Option<DateTime<Utc>>) {
+        self.look_again = [self.look_again, at].into_iter().flatten().min();
+    }
+}
+
+/// How far things have come.
+enum Stage<'a> {
+    Refused(Finding<Condition>),
+    Waits(&'static str),
+    Holds { template: &'a Template, binding: &'a Binding },
+}
+
+impl<'a> Stage<'a> {
+    fn reached(facts: &'a Facts) -> Self {
+        if let Some(holder) = &facts.holder {
+            let message = format!("FedHPA {holder} is older and has the same target; this one does nothing");
+            return Self::Refused(Finding::new(Condition::Contested, true, "TargetHeld", message));
+        }
+        let invalid =
+            |reason, message: String| Self::Refused(Finding::new(Condition::Invalid, true, reason, message));
+        let template = match &facts.target {
+            Target::Missing => {
+                return invalid("TargetNotFound", "the scale target does not exist".to_owned());
+            }
+            Target::Unfit(why) => return invalid("TargetUnfit", why.clone()),
+            Target::Found(template) => template,
+        };
+        let Some(binding) = &facts.binding else {
+            return Self::Waits("no ResourceBinding yet: does a PropagationPolicy select the target?");
+        };
+        if binding.scheduling == Scheduling::HeldByOthers {
+            let message = "someone else has suspended scheduling of the ResourceBinding; resume it first";
+            return invalid("ForeignSuspension", message.to_owned());
+        }
+        match binding.placement {
+            Placement::Duplicated => invalid(
+                "DuplicatedPlacement",
+                "the policy duplicates replicas; a total can only be divided: set replicaSchedulingType: Divided".to_owned(),
+            ),
+            Placement::Components => invalid(
+                "SeveralComponents",
+                "the workload has several components with counts of their own; there is no one total".to_owned(),
+            ),
+            Placement::Divided if binding.clusters.values().all(|replicas| *replicas == 0) && !has_hpa(facts) => {
+                Self::Waits("no cluster has replicas of the target yet: not scheduled, or scaled to zero")
+            }
+            Placement::Divided => Self::Holds { template, binding },
+        }
+    }
+}
+
+fn has_hpa(facts: &Facts) -> bool {
+    facts.clusters.values().any(|cluster| cluster.hpa.is_some())
+}
+
+/// Nothing is decided for an object that cannot be acted on; but HPAs whose target is gone scale nothing.
+fn refuse(facts: &Facts, finding: Finding<Condition>, decision: &mut Decision) {
+    if matches!(facts.target, Target::Missing) {
+        decision.writes.extend(release::remove_hpas(facts));
+    }
+    report::refused(facts, finding, decision);
+}
+
+/// What is divided at this moment.
+struct Divided {
+    totals: Bounds,
+    fingerprint: String,
+    claims: BTreeMap<String, Claim>,
+}
+
+/// The steady course: target, binding and policy are there and can be worked with.
+struct Steady<'a> {
+    policy: &'a Policy,
+    facts: &'a Facts,
+    template: &'a Template,
+    binding: &'a Binding,
+}
+
+impl Steady<'_> {
+    fn decide(&self, decision: &mut Decision) {
+        self.prepare(decision);
+        let in_force = self.totals(decision);
+        let counts = self.counts();
+        let split = self.split(&in_force, &counts, decision);
+        let step = self.step(in_force.bounds, &split.shares, &counts);
+        self.distribute(&split, &step, decision);
+        let answer = self.write_back(&step, &counts, decision);
+        let scene =
+            report::Scene { facts: self.facts, counts: &counts, split: &split, step: &step, answer: &answer };
+        scene.describe(self.policy, in_force.bounds, decision);
+        decision.look_again_by(step.check_at);
+        decision.in_force = Some(in_force);
+        decision.split = Some(split);
+    }
+
+    /// Finalizer, then hold scheduling, then retention: only after these may an HPA exist.
+    fn prepare(&self, decision: &mut Decision) {
+        if !self.facts.finalized {
+            decision.writes.push(Write::AddFinalizer);
+        }
+        if self.binding.scheduling == Scheduling::Free {
+            decision.writes.push(Write::HoldScheduling);
+        }
+        if !self.template.retained {
+            decision.writes.push(Write::Retain);
+        }
+    }
+
+    fn totals(&self, decision: &mut Decision) -> InForce {
+        let in_force = bounds::in_force(self.policy.bounds, self.facts.published.as_ref());
+        let Bounds { min, max } = in_force.bounds;
+        decision.trail.note(Reason::Totals {
+            bounds: in_force.bounds,
+            min_rule: in_force.min_rule.clone(),
+            max_rule: in_force.max_rule.clone(),
+        });
+        match in_force.yielded {
+            Some(Yielded::Min(from)) => decision.trail.note(Reason::MinLowered { from, to: min }),
+            Some(Yielded::Max(from)) => decision.trail.note(Reason::MaxRaised { from, to: max }),
+            None => {}
+        }
+        in_force
+    }
+
+    fn counts(&self) -> BTreeMap<String, Count> {
+        let entry = |name: &String| self.binding.clusters.get(name).copied();
+        let counted =
+            |(name, cluster): (&String, &Cluster)| Some((name.clone(), count(cluster, entry(name))?));
+        self.facts.clusters.iter().filter_map(counted).collect()
+    }
+
+    fn split(
+        &self,
+        in_force: &InForce,
+        counts: &BTreeMap<String, Count>,
+        decision: &mut Decision,
+    ) -> InForceSplit {
+        decision.saturated = self.saturated();
+        let mut unknown = Vec::new();
+        let claims = self.claims(in_force.bounds.max, counts, &decision.saturated, &mut unknown);
+        if !unknown.is_empty() {
+            decision.trail.note(Reason::RoomUnknown { clusters: unknown });
+        }
+        let divided = Divided { totals: in_force.bounds, fingerprint: fingerprint(self.policy), claims };
+        match &self.facts.memory.split {
+            None => self.adopt(divided, Floors::UnderWhatRuns, Change::First, Vec::new(), decision),
+            Some(previous) => self.reconsider(previous, divided, decision),
+        }
+    }
+
+    /// Keeps the split in force or takes the ideal.
+    fn reconsider(&self, previous: &InForceSplit, divided: Divided, decision: &mut Decision) -> InForceSplit {
+        let ideal = split::ideal(divided.totals, &divided.claims, Floors::ByWeight, &mut Trail::default());
+        let question = rebalance::Question {
+            previous,
+            ideal: &ideal,
+            totals: divided.totals,
+            fingerprint: &divided.fingerprint,
+            candidates: &divided.claims.keys().cloned().collect(),
+            saturated: &decision.saturated,
+            now: self.facts.now,
+        };
+        match rebalance::verdict(&question, &self.policy.rebalance) {
+            Verdict::Keep { drift, within_tolerance, until } => {
+                if drift > 0 {
+                    decision.trail.note(Reason::Kept { drift, within_tolerance });
+                }
+                decision.look_again_by(until);
+                decision.unplaced = divided.totals.max.saturating_sub(split::total(&previous.shares).max);
+                previous.clone()
+            }
+            Verdict::Adopt { change, clusters } => {
+                self.adopt(divided, Floors::ByWeight, change, clusters, decision)
+            }
+        }
+    }
+
+    fn adopt(
+        &self,
+        divided: Divided,
+        floors: Floors,
+        change: Change,
+        clusters: Vec<String>,
+        decision: &mut Decision,
+    ) -> InForceSplit {
+        decision.trail.note(Reason::Adopted { change, clusters });
+        let ideal = split::ideal(divided.totals, &divided.claims, floors, &mut decision.trail);
+        decision.unplaced = ideal.unplaced;
+        let share = |name: String| {
+            let share = ideal.shares.get(&name).copied().unwrap_or_default();
+            (name, share)
+        };
+        InForceSplit {
+            shares: divided.claims.into_keys().map(share).collect(),
+            totals: divided.totals,
+            fingerprint: divided.fingerprint,
+            adopted: self.facts.now,
+            change,
+        }
+    }
+
+    /// Clusters whose HPA has reached its whole share and would go higher.
+    fn saturated(&self) -> BTreeSet<String> {
+        let Some(split) = &self.facts.memory.split else { return BTreeSet::new() };
+        let full = |(name, cluster): (&String, &Cluster)| {
+            let report = cluster.hpa.as_ref()?.report.fresh()?;
+            let share = split.shares.get(name).filter(|share| share.max > 0)?;
+            let capped = report.capped.unwrap_or(report.desired >= share.max);
+            (capped && report.desired >= share.max).then(|| name.clone())
+        };
+        self.facts.clusters.iter().filter_map(full).collect()
+    }
+
+    fn claims(
+        &self,
+        max: u32,
+        counts: &BTreeMap<String, Count>,
+        saturated: &BTreeSet<String>,
+        unknown: &mut Vec<String>,
+    ) -> BTreeMap<String, Claim> {
+        let mut claims = BTreeMap::new();
+        for (name, cluster) in &self.facts.clusters {
+            if cluster.candidacy != Candidacy::Candidate || cluster.lost.is_some() {
+                continue;
+            }
+            let Some(terms) = self.policy.distribution.terms(name, &cluster.labels) else { continue };
+            let room = room(cluster, counts.get(name), self.policy.reserve_percent);
+            if room.is_none() && !terms.elastic {
+                unknown.push(name.clone());
+            }
+            let limit = if terms.elastic { None } else { room };
+            let ceiling = limit.unwrap_or(u32::MAX).min(terms.cap.unwrap_or(u32::MAX));
+            let load = counts.get(name).map_or(0, |count| count.load);
+            let bonus = if saturated.contains(name) { rebalance::saturation_bonus(load) } else { 0 };
+            let weight = match self.policy.distribution.strategy {
+                Strategy::Capacity => u64::from(limit.unwrap_or(max).min(ceiling)) * u64::from(terms.weight),
+                Strategy::Weighted => u64::from(terms.weight),
+                Strategy::Even => 1,
+            };
+            let claim = Claim {
+                tier: terms.tier,
+                weight,
+                floor: terms.floor.min(ceiling),
+                ceiling,
+                demand: load.saturating_add(bonus),
+                awake: cluster.hpa.is_some()
+                    || self.binding.clusters.get(name).is_some_and(|entry| *entry > 0),
+            };
+            claims.insert(name.clone(), claim);
+        }
+        claims
+    }
+
+    fn step(&self, totals: Bounds, shares: &Shares, counts: &BTreeMap<String, Count>) -> Step {
+        let reachable = self.facts.clusters.iter().filter(|(_, cluster)| cluster.lost.is_none());
+        let standings = reachable
+            .map(|(name, cluster)| (name.clone(), self.standing(name, cluster, counts.get(name))))
+            .collect();
+        moves::next_step(totals, shares, &standings, self.facts.now)
+    }
+
+    fn standing(&self, name: &str, cluster: &Cluster, count: Option<&Count>) -> Standing {
+        let entry = self.binding.clusters.get(name).copied().unwrap_or(0);
+        let presence = match &cluster.hpa {
+            Some(hpa) if hpa.leaving => Presence::Leaving { max: hpa.bounds.max.max(hpa.before.max) },
+            Some(hpa) => Presence::Hpa(Installed {
+                bounds: hpa.bounds,
+                before: hpa.before,
+                since: hpa.since,
+                confirmed: hpa.report.known().and_then(|report| report.bounds),
+                within: hpa
+                    .report
+                    .fresh()
+                    .is_some_and(|report| report.current.max(report.desired) <= hpa.bounds.max),
+            }),
+            None if entry == 0 => Presence::Absent,
+            None => Presence::Entry { replicas: entry, prepared: self.prepared(cluster) },
+        };
+        let ready = cluster.workload.known().map_or(0, |workload| workload.ready);
+        Standing { presence, load: count.map_or(entry, |count| count.load), ready }
+    }
+
+    /// Scheduling is held, and the workload was seen there under a Work that retains its replicas.
+    fn prepared(&self, cluster: &Cluster) -> bool {
+        let held = self.binding.scheduling == Scheduling::HeldByUs && self.facts.finalized;
+        held && self.template.retained && cluster.retained && cluster.workload.fresh().is_some()
+    }
+
+    /// The HPAs that are to be in the members: those that stay and those that change.
+    fn distribute(&self, split: &InForceSplit, step: &Step, decision: &mut Decision) {
+        let whole = split::total(&split.shares).max.max(1);
+        for (name, cluster) in &self.facts.clusters {
+            if step.remove.contains(name) {
+                decision.writes.push(Write::RemoveHpa { cluster: name.clone() });
+                continue;
+            }
+            let kept = cluster.hpa.as_ref().filter(|hpa| !hpa.leaving && cluster.lost.is_none());
+            let kept = kept.map(|hpa| Install { bounds: hpa.bounds, before: hpa.before });
+            if let Some(install) = step.install.get(name).copied().or(kept) {
+                let share = split.shares.get(name).map_or(0, |share| share.max).max(1);
+                let part = Part { share, whole };
+                decision.writes.push(Write::EnsureHpa { cluster: name.clone(), install, part });
+            }
+        }
+    }
+
+    fn write_back(&self, step: &Step, counts: &BTreeMap<String, Count>, decision: &mut Decision) -> Answer {
+        let wanted = self.wanted(step, counts);
+        let question = write_back::Question {
+            counts: &wanted,
+            binding: self.binding,
+            template: self.template,
+            round: self.facts.memory.round.as_ref(),
+            resets: self.facts.memory.resets,
+            interval: self.policy.write_back_interval,
+            now: self.facts.now,
+        };
+        acknowledge(self.binding, self.facts.now, decision);
+        let answer = if write_back::sum(&wanted) == 0 { Answer::True } else { write_back::answer(&question) };
+        match &answer {
+            Answer::True => {}
+            Answer::Wait { until, .. } => decision.look_again_by(Some(*until)),
+            Answer::Write { repairs_reset } => {
+                if *repairs_reset {
+                    decision.resets = write_back::one_more(decision.resets, self.facts.now);
+                }
+                decision.writes.push(write(&question));
+            }
+        }
+        answer
+    }
+
+    /// The number that each cluster should have in the binding.
+    fn wanted(&self, step: &Step, counts: &BTreeMap<String, Count>) -> BTreeMap<String, u32> {
+        let mut wanted = self.binding.clusters.clone();
+        for (name, cluster) in &self.facts.clusters {
+            if let (Some(_), Some(count)) = (&cluster.hpa, counts.get(name)) {
+                wanted.insert(name.clone(), count.replicas);
+            }
+        }
+        wanted.extend(step.wake.iter().map(|(name, replicas)| (name.clone(), *replicas)));
+        wanted.retain(|name, _| !step.vacate.contains(name));
+        wanted
+    }
+}
+
+/// Notes that the binding has caught up with the last round.
+pub(super) fn acknowledge(binding: &Binding, now: DateTime<Utc>, decision: &mut Decision) {
+    if let Some(round) = &mut decision.round
+        && round.acknowledged.is_none()
+        && write_back::acknowledged(round, binding, now)
+    {
+        round.acknowledged = Some(now);
+    }
+}
+
+/// The round that makes the question's numbers true.
+pub(super) fn write(question: &write_back::Question<'_>) -> Write {
+    let replicas = write_back::sum(question.counts);
+    Write::WriteBack {
+        clusters: question.counts.clone(),
+        replicas,
+        binding_agrees: question.binding.clusters == *question.counts
+            && question.binding.replicas == replicas,
+        binding_version: question.binding.version.clone(),
+        template_version: question.template.version.clone(),
+    }
+}
+
+/// Replicas a cluster can hold: those that have a node, and those that fit on top.
+pub(super) fn room(cluster: &Cluster, count: Option<&Count>, reserve_percent: u32) -> Option<u32> {
+    let free = cluster.free.known()?;
+    let running = count.map_or(0, |count| count.replicas);
+    let ready = cluster.workload.known().map_or(running, |workload| workload.ready.min(running));
+    let held = running - (running - ready).min(free.unbound);
+    let usable = u64::from(free.fit) * u64::from(100_u32.saturating_sub(reserve_percent)) / 100;
+    Some(held.saturating_add(u32::try_from(usable).unwrap_or(u32::MAX)))
+}
+
+/// Identifies what a split was made under, so that an edit is told from a change of facts (FNV-1a, 64 bit).
+fn fingerprint(policy: &Policy) -> String {
+    let text = format!("{:?} {}", policy.distribution, policy.reserve_percent);
+    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    format!("{hash:016x}")
+}
+
+#[cfg(test)]
+mod tests;

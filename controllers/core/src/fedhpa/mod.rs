@@ -1,0 +1,27 @@
+//! The FedHPA decision: from a policy and the facts to the writes that bring the members and the control plane
+//! one safe step closer to what the user asked for.
+//!
+//! Responsible for shares, moves, wake-ups, write-back and release. Knows nothing of HTTP, of Karmada's names or
+//! of how a fact was read; the controller observes, calls [`decide`] and acts.
+//!
+//! The rooms: [`policy`] and [`facts`] go in; [`bounds`] composes totals, [`apportion`] divides a number,
+//! [`split`] finds the ideal shares, [`rebalance`] says whether to leave the old ones, [`moves`] takes the next
+//! safe step towards them, [`counts`] reads back what runs, [`write_back`] keeps the control plane's numbers
+//! true; [`decision`] and [`trail`] come out.
+
+pub mod apportion;
+pub mod bounds;
+pub mod counts;
+mod decide;
+pub mod decision;
+pub mod facts;
+pub mod moves;
+pub mod policy;
+pub mod rebalance;
+mod release;
+pub mod report;
+pub mod split;
+pub mod trail;
+pub mod write_back;
+
+pub use decide::decide;

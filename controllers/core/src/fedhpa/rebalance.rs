@@ -1,0 +1,148 @@
+//! Whether to leave the split that is in force for the ideal one.
+//!
+//! Responsible for stability (rule 7 of the division). Knows neither how the ideal was found nor how shares move.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+
+use super::{
+    policy::{Bounds, Rebalance, RebalanceMode},
+    split::{Shares, Split, total},
+    trail::Change,
+};
+
+/// The split in force, as remembered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InForceSplit {
+    /// Shares of every candidate of that time; a dormant one has `0..0`.
+    pub shares: Shares,
+    /// The totals that were divided.
+    pub totals: Bounds,
+    /// Identifies the distribution that it was made under.
+    pub fingerprint: String,
+    /// When it was adopted.
+    pub adopted: DateTime<Utc>,
+    /// Why it was adopted.
+    pub change: Change,
+}
+
+/// What the verdict is about.
+#[derive(Clone, Copy, Debug)]
+pub struct Question<'a> {
+    /// The split in force.
+    pub previous: &'a InForceSplit,
+    /// The ideal for the facts of this moment.
+    pub ideal: &'a Split,
+    /// The totals in force.
+    pub totals: Bounds,
+    /// Identifies the distribution in force.
+    pub fingerprint: &'a str,
+    /// Clusters that may have a share now.
+    pub candidates: &'a BTreeSet<String>,
+    /// Clusters at their max that want more.
+    pub saturated: &'a BTreeSet<String>,
+    /// The time of the decision.
+    pub now: DateTime<Utc>,
+}
+
+/// What to do with the split in force.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Leave it.
+    Keep {
+        /// Replicas by which the ideal differs.
+        drift: u32,
+        /// Whether that is within tolerance.
+        within_tolerance: bool,
+        /// When the cooldown ends, if only that holds it.
+        until: Option<DateTime<Utc>>,
+    },
+    /// Take the ideal.
+    Adopt {
+        /// Why.
+        change: Change,
+        /// The clusters behind it.
+        clusters: Vec<String>,
+    },
+}
+
+/// The first reason that holds, in the order of [`Change`]; the ideal equal to the split in force is never
+/// adopted again, so that applying a split and deciding again changes nothing.
+pub fn verdict(question: &Question<'_>, rules: &Rebalance) -> Verdict {
+    let previous = question.previous;
+    let awake: BTreeMap<_, _> = previous.shares.iter().filter(|(_, share)| share.max > 0).collect();
+    let known: BTreeSet<String> = previous.shares.keys().cloned().collect();
+    let adopt = |change, clusters: Vec<String>| Verdict::Adopt { change, clusters };
+    if previous.totals != question.totals || previous.fingerprint != question.fingerprint {
+        return adopt(Change::SpecChanged, Vec::new());
+    }
+    let lost: Vec<String> = awake
+        .keys()
+        .filter(|name| !question.candidates.contains(**name))
+        .map(|name| (*name).clone())
+        .collect();
+    if !lost.is_empty() {
+        return adopt(Change::ClusterLost, lost);
+    }
+    let returned: Vec<String> = question.candidates.difference(&known).cloned().collect();
+    if !returned.is_empty() {
+        return adopt(Change::ClusterReturned, returned);
+    }
+    let gained = gaining(question, previous);
+    if falls_short(previous, question.ideal) {
+        return adopt(Change::Invalid, gained);
+    }
+    let relieved: Vec<String> = gained.into_iter().filter(|name| question.saturated.contains(name)).collect();
+    if !relieved.is_empty() {
+        return adopt(Change::Saturated, relieved);
+    }
+    drift(question, previous, rules)
+}
+
+fn gaining(question: &Question<'_>, previous: &InForceSplit) -> Vec<String> {
+    let before = |name: &String| previous.shares.get(name).map_or(0, |share| share.max);
+    let gains = question.ideal.shares.iter().filter(|(name, share)| share.max > before(name));
+    gains.map(|(name, _)| name.clone()).collect()
+}
+
+/// The old split places less of the totals than is possible now.
+fn falls_short(previous: &InForceSplit, ideal: &Split) -> bool {
+    let (old, new) = (total(&previous.shares), ideal.totals());
+    old.max < new.max || old.min < new.min.min(previous.totals.min)
+}
+
+fn drift(question: &Question<'_>, previous: &InForceSplit, rules: &Rebalance) -> Verdict {
+    let drift = distance(&previous.shares, &question.ideal.shares);
+    let within_tolerance =
+        u64::from(drift) * 100 <= u64::from(rules.tolerance_percent) * u64::from(question.totals.max);
+    let cooled =
+        previous.adopted + chrono::Duration::from_std(rules.cooldown).unwrap_or(chrono::Duration::MAX);
+    match rules.mode {
+        RebalanceMode::Auto if !within_tolerance && question.now >= cooled => {
+            Verdict::Adopt { change: Change::Drift, clusters: Vec::new() }
+        }
+        RebalanceMode::Auto => {
+            Verdict::Keep { drift, within_tolerance, until: (!within_tolerance).then_some(cooled) }
+        }
+        RebalanceMode::Off => Verdict::Keep { drift, within_tolerance, until: None },
+    }
+}
+
+/// Replicas that would have to change hands: half the sum of differences, of mins or of maxes, whichever is
+/// more, rounded up.
+pub fn distance(a: &Shares, b: &Shares) -> u32 {
+    let names: BTreeSet<&String> = a.keys().chain(b.keys()).collect();
+    let of = |bound: fn(&Bounds) -> u32| {
+        let at = |shares: &Shares, name: &String| shares.get(name).map_or(0, bound);
+        let sum: u64 = names.iter().map(|name| u64::from(at(a, name).abs_diff(at(b, name)))).sum();
+        u32::try_from(sum.div_ceil(2)).unwrap_or(u32::MAX)
+    };
+    of(|share| share.max).max(of(|share| share.min))
+}
+
+/// How much more than its max a saturated cluster is taken to want: a quarter of its max, at least one. Its HPA
+/// does not tell (desired is cut to max), so headroom arrives in steps.
+pub fn saturation_bonus(max: u32) -> u32 {
+    max.div_ceil(4).max(1)
+}

@@ -1,0 +1,122 @@
+//! Gives the workload back to Karmada at its real counts.
+//!
+//! Responsible for the order of the end: numbers true, HPAs gone, counts written, retention off, scheduling
+//! resumed, finalizer off. Nothing is scaled by going away.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::{
+    counts::count,
+    decide::{acknowledge, write},
+    decision::{Decision, FedHpaCondition as Condition, Write},
+    facts::{Binding, Cluster, Facts, Scheduling, Target, Template},
+    report,
+    write_back::{self, Answer},
+};
+use crate::conditions::Finding;
+
+/// How long the end waits for a cluster that cannot be reached.
+pub(super) const GRACE: TimeDelta = TimeDelta::minutes(5);
+
+pub(super) fn decide(facts: &Facts, since: DateTime<Utc>, decision: &mut Decision) {
+    if !facts.finalized {
+        return;
+    }
+    let ours = facts.holder.is_none();
+    let (Target::Found(template), Some(binding), true) = (&facts.target, &facts.binding, ours) else {
+        return without_workload(facts, since, decision);
+    };
+    acknowledge(binding, facts.now, decision);
+    if facts.clusters.values().any(|cluster| cluster.hpa.as_ref().is_some_and(|hpa| !hpa.leaving)) {
+        write_counts(facts, template, binding, decision);
+        decision.writes.extend(remove_hpas(facts));
+        return report::releasing("the members' HPAs are being deleted", decision);
+    }
+    if awaited(facts, since) {
+        decision.look_again = Some(facts.now + TimeDelta::seconds(15));
+        return report::releasing("waiting until the members' HPAs are gone", decision);
+    }
+    if !write_counts(facts, template, binding, decision) {
+        return report::releasing("the real counts are being written back", decision);
+    }
+    hand_over(template, binding, decision);
+}
+
+/// Removes whatever HPAs of ours are still there.
+pub(super) fn remove_hpas(facts: &Facts) -> impl Iterator<Item = Write> {
+    let present = |cluster: &Cluster| cluster.hpa.as_ref().is_some_and(|hpa| !hpa.leaving);
+    let clusters = facts.clusters.iter().filter(move |(_, cluster)| present(cluster));
+    clusters.map(|(name, _)| Write::RemoveHpa { cluster: name.clone() })
+}
+
+/// The workload or its binding is gone, or was never ours: only our HPAs are left to remove.
+fn without_workload(facts: &Facts, since: DateTime<Utc>, decision: &mut Decision) {
+    decision.writes.extend(remove_hpas(facts));
+    if decision.writes.is_empty() && !awaited(facts, since) {
+        decision.writes.push(Write::RemoveFinalizer);
+    } else {
+        decision.look_again = Some(facts.now + TimeDelta::seconds(15));
+    }
+    report::releasing("the members' HPAs are being deleted", decision);
+}
+
+/// Whether an HPA of ours is still there whose cluster deserves waiting for.
+fn awaited(facts: &Facts, since: DateTime<Utc>) -> bool {
+    let patience = facts.now - since < GRACE;
+    facts.clusters.values().any(|cluster| cluster.hpa.is_some() && (cluster.lost.is_none() || patience))
+}
+
+/// Whether the numbers are true and acknowledged; if not, the round that makes them so is added.
+fn write_counts(facts: &Facts, template: &Template, binding: &Binding, decision: &mut Decision) -> bool {
+    let counts = real_counts(facts, binding);
+    let question = write_back::Question {
+        counts: &counts,
+        binding,
+        template,
+        round: facts.memory.round.as_ref(),
+        resets: facts.memory.resets,
+        interval: std::time::Duration::ZERO,
+        now: facts.now,
+    };
+    if write_back::sum(&counts) == 0 {
+        return true;
+    }
+    match write_back::answer(&question) {
+        Answer::True => decision.round.as_ref().is_none_or(|round| round.acknowledged.is_some()),
+        Answer::Wait { until, .. } => {
+            decision.look_again = Some(until);
+            false
+        }
+        Answer::Write { .. } => {
+            decision.writes.push(write(&question));
+            false
+        }
+    }
+}
+
+/// By its HPA while there is one; then what the workload itself reports, unless it is in a rollout.
+fn real_counts(facts: &Facts, binding: &Binding) -> BTreeMap<String, u32> {
+    let real = |name: &String, entry: u32| {
+        let Some(cluster) = facts.clusters.get(name) else { return entry };
+        if cluster.hpa.is_some() {
+            return count(cluster, Some(entry)).map_or(entry, |count| count.replicas);
+        }
+        let calm = cluster.workload.fresh().filter(|workload| workload.ready == workload.replicas);
+        calm.map(|workload| workload.replicas).filter(|replicas| *replicas > 0).unwrap_or(entry)
+    };
+    binding.clusters.iter().map(|(name, entry)| (name.clone(), real(name, *entry))).collect()
+}
+
+fn hand_over(template: &Template, binding: &Binding, decision: &mut Decision) {
+    if template.retained {
+        decision.writes.push(Write::Unretain);
+    }
+    if binding.scheduling == Scheduling::HeldByUs {
+        decision.writes.push(Write::ResumeScheduling);
+    }
+    decision.writes.push(Write::RemoveFinalizer);
+    let message = "the workload is Karmada's again, at its real counts";
+    decision.findings.push(Finding::new(Condition::Ready, false, "Released", message));
+}

@@ -1,0 +1,265 @@
+//! What is said of a decision: conditions and a view of each cluster.
+//!
+//! Responsible for words and truth values. Decides nothing.
+
+use std::collections::BTreeMap;
+
+use super::{
+    counts::{Basis, Count},
+    decide::room,
+    decision::{ClusterView, Decision, FedHpaCondition as Condition, Phase},
+    facts::{Candidacy, Cluster, Facts},
+    moves::Step,
+    policy::{Bounds, Policy},
+    rebalance::InForceSplit,
+    split,
+    trail::Reason,
+    write_back::{self, Answer, Waiting},
+};
+use crate::conditions::Finding;
+
+pub(super) fn suspended(facts: &Facts, decision: &mut Decision) {
+    let message = "suspended: nothing is written; members keep the bounds they have";
+    decision.findings.push(Finding::new(Condition::Suspended, true, "Suspended", message));
+    decision.findings.push(Finding::new(Condition::Ready, false, "Suspended", message));
+    frozen_views(facts, decision);
+}
+
+pub(super) fn refused(facts: &Facts, finding: Finding<Condition>, decision: &mut Decision) {
+    decision.findings.push(Finding::new(Condition::Ready, false, finding.reason, finding.message.clone()));
+    decision.findings.push(finding);
+    frozen_views(facts, decision);
+}
+
+pub(super) fn waiting(why: &'static str, decision: &mut Decision) {
+    decision.findings.push(Finding::new(Condition::Ready, false, "Waiting", why));
+}
+
+pub(super) fn releasing(why: &'static str, decision: &mut Decision) {
+    decision.findings.push(Finding::new(Condition::Ready, false, "Releasing", why));
+}
+
+/// Members as they are, where nothing is decided about them.
+fn frozen_views(facts: &Facts, decision: &mut Decision) {
+    for (name, cluster) in facts.clusters.iter().filter(|(_, cluster)| cluster.hpa.is_some()) {
+        let bounds = cluster.hpa.as_ref().map(|hpa| hpa.bounds);
+        let count = super::counts::count(cluster, None);
+        let why = "left as it is".to_owned();
+        let view = ClusterView { phase: Phase::Frozen, bounds, count, room: None, saturated: false, why };
+        decision.clusters.insert(name.clone(), view);
+    }
+}
+
+/// A decision on the steady course, to be described.
+pub(super) struct Scene<'a> {
+    pub(super) facts: &'a Facts,
+    pub(super) counts: &'a BTreeMap<String, Count>,
+    pub(super) split: &'a InForceSplit,
+    pub(super) step: &'a Step,
+    pub(super) answer: &'a Answer,
+}
+
+impl Scene<'_> {
+    pub(super) fn describe(&self, policy: &Policy, totals: Bounds, decision: &mut Decision) {
+        self.note_moves(decision);
+        for (name, cluster) in &self.facts.clusters {
+            let view = self.view(name, cluster, policy, decision);
+            decision.clusters.insert(name.clone(), view);
+        }
+        let findings = [
+            self.distributed(),
+            self.synchronized(decision),
+            capacity_limited(decision.unplaced),
+            self.scaling_limited(totals, decision),
+            self.contested(decision),
+            Finding::new(Condition::Suspended, false, "Running", ""),
+            Finding::new(Condition::Invalid, false, "Valid", ""),
+        ];
+        let ready = ready(&findings);
+        decision.findings.push(ready);
+        decision.findings.extend(findings);
+    }
+
+    fn note_moves(&self, decision: &mut Decision) {
+        let step = self.step;
+        if !(step.donors.is_empty() && step.receivers.is_empty()) {
+            let (donors, receivers) = (step.donors.clone(), step.receivers.clone());
+            decision.trail.note(Reason::Moving { donors, receivers });
+        }
+        if step.surge > 0 {
+            decision.trail.note(Reason::Surge { replicas: step.surge });
+        }
+        decision.possible_overshoot = self.overshoot();
+        if decision.possible_overshoot > 0 {
+            decision.trail.note(Reason::PossibleOvershoot { replicas: decision.possible_overshoot });
+        }
+    }
+
+    /// What lost clusters may run: their frozen max, or what Karmada left there.
+    fn overshoot(&self) -> u32 {
+        let lost = self.facts.clusters.iter().filter(|(_, cluster)| cluster.lost.is_some());
+        let may_run = lost.map(|(name, cluster)| match &cluster.hpa {
+            Some(hpa) => hpa.bounds.max.max(hpa.before.max),
+            None => self.counts.get(name).map_or(0, |count| count.replicas),
+        });
+        may_run.fold(0, u32::saturating_add)
+    }
+
+    fn view(&self, name: &str, cluster: &Cluster, policy: &Policy, decision: &Decision) -> ClusterView {
+        let count = self.counts.get(name).copied();
+        let installed = cluster.hpa.as_ref().map(|hpa| hpa.bounds);
+        ClusterView {
+            phase: self.phase(name, cluster),
+            bounds: self.step.install.get(name).map(|install| install.bounds).or(installed),
+            count,
+            room: room(cluster, count.as_ref(), policy.reserve_percent),
+            saturated: decision.saturated.contains(name),
+            why: self.why(name, cluster, count),
+        }
+    }
+
+    fn phase(&self, name: &str, cluster: &Cluster) -> Phase {
+        let share = self.split.shares.get(name).copied().unwrap_or_default();
+        match (&cluster.hpa, &cluster.candidacy) {
+            _ if cluster.lost.is_some() => Phase::Frozen,
+            (_, Candidacy::Evicting) => Phase::Evicting,
+            (Some(_), _) if self.step.donors.iter().any(|donor| donor == name) => Phase::Donating,
+            (Some(hpa), _) if !hpa.leaving => Phase::Active,
+            (None, _) if share.max > 0 => Phase::Waking,
+            (None | Some(_), _) if self.counts.get(name).is_some_and(|count| count.replicas > 0) => {
+                Phase::Donating
+            }
+            (None | Some(_), _) => Phase::Dormant,
+        }
+    }
+
+    fn why(&self, name: &str, cluster: &Cluster, count: Option<Count>) -> String {
+        if let Candidacy::Excluded(reason) = &cluster.candidacy {
+            return format!("not a candidate: {reason}");
+        }
+        if cluster.lost.is_some() {
+            return "unreachable: the last known numbers stand".to_owned();
+        }
+        if let Some(blocked) = cluster.hpa.as_ref().and_then(|hpa| hpa.blocked.as_ref()) {
+            return format!("the HPA could not be applied: {blocked}");
+        }
+        let Some(share) = self.split.shares.get(name) else {
+            return "left out by distribution.clusters".to_owned();
+        };
+        let basis = match count.map(|count| count.basis) {
+            Some(Basis::Current) => {
+                "; counted by current: the HPA is broken or tells no conditions".to_owned()
+            }
+            Some(Basis::Stale(age)) => format!("; numbers are {age} s old"),
+            Some(Basis::Desired | Basis::Entry) | None => String::new(),
+        };
+        if share.max == 0 {
+            format!("no share: the total fits elsewhere{basis}")
+        } else {
+            format!("share {}..{}{basis}", share.min, share.max)
+        }
+    }
+
+    fn distributed(&self) -> Finding<Condition> {
+        let step = self.step;
+        let still = step.install.is_empty()
+            && step.remove.is_empty()
+            && step.wake.is_empty()
+            && step.vacate.is_empty();
+        if still && step.donors.is_empty() && step.receivers.is_empty() {
+            return Finding::new(Condition::Distributed, true, "SharesInPlace", "every member has its share");
+        }
+        let message = format!(
+            "share moves: {} give, {} wait",
+            if step.donors.is_empty() { "none".to_owned() } else { step.donors.join(", ") },
+            if step.receivers.is_empty() { "none".to_owned() } else { step.receivers.join(", ") },
+        );
+        Finding::new(Condition::Distributed, false, "Moving", message)
+    }
+
+    fn synchronized(&self, decision: &Decision) -> Finding<Condition> {
+        let done = decision.round.as_ref().is_none_or(|round| round.acknowledged.is_some());
+        let (holds, reason, message) = match self.answer {
+            Answer::True if done => (true, "NumbersTrue", "template, binding and members agree"),
+            Answer::True => (false, "Acknowledging", "written; the binding has not caught up yet"),
+            Answer::Wait { why: Waiting::Interval, .. } => {
+                (false, "Coalescing", "changes are gathered for the next round")
+            }
+            Answer::Wait { why: Waiting::Detector, .. } => (
+                false,
+                "WaitingForDetector",
+                "Karmada's detector has not brought the last write to the binding yet",
+            ),
+            Answer::Wait { why: Waiting::Backoff, .. } => {
+                (false, "BackingOff", "others set the workload's replicas; the next repair waits")
+            }
+            Answer::Write { .. } => (false, "Writing", "a write-back round is under way"),
+        };
+        Finding::new(Condition::Synchronized, holds, reason, message)
+    }
+
+    fn scaling_limited(&self, totals: Bounds, decision: &Decision) -> Finding<Condition> {
+        let active = || self.split.shares.iter().filter(|(_, share)| share.max > 0);
+        let all = active().next().is_some() && active().all(|(name, _)| decision.saturated.contains(name));
+        // A pinned total (min equals max) cannot be limited by its max: it is where it should be.
+        if all && totals.min != totals.max {
+            let message =
+                format!("every cluster is at its max and wants more: max {} is too low", totals.max);
+            return Finding::new(Condition::ScalingLimited, true, "TooManyReplicas", message);
+        }
+        Finding::new(Condition::ScalingLimited, false, "WithinRange", "")
+    }
+
+    fn contested(&self, decision: &mut Decision) -> Finding<Condition> {
+        if write_back::contested(decision.resets, self.facts.now) {
+            let reason = Reason::Contested { resets: decision.resets.count };
+            decision.trail.note(reason.clone());
+            return Finding::new(Condition::Contested, true, "ReplicasReset", reason.to_string());
+        }
+        if let Some(rival) = self.facts.rivals.first() {
+            return Finding::new(Condition::Contested, true, "OtherAutoscaler", rival.clone());
+        }
+        Finding::new(Condition::Contested, false, "Uncontested", "")
+    }
+}
+
+fn capacity_limited(unplaced: u32) -> Finding<Condition> {
+    if unplaced == 0 {
+        return Finding::new(Condition::CapacityLimited, false, "AllPlaced", "");
+    }
+    let message = format!("{unplaced} of the max fit nowhere: rooms and caps are used up");
+    Finding::new(Condition::CapacityLimited, true, "Unplaced", message)
+}
+
+fn ready(findings: &[Finding<Condition>]) -> Finding<Condition> {
+    use crate::conditions::Truth;
+    let wanted = |kind: Condition| match kind {
+        Condition::Distributed | Condition::Synchronized => Some(Truth::True),
+        Condition::Contested => Some(Truth::False),
+        Condition::Ready
+        | Condition::CapacityLimited
+        | Condition::ScalingLimited
+        | Condition::Suspended
+        | Condition::Invalid => None,
+    };
+    let off =
+        findings.iter().find(|finding| wanted(finding.kind).is_some_and(|truth| finding.status != truth));
+    match off {
+        None => Finding::new(
+            Condition::Ready,
+            true,
+            "InOrder",
+            "members have their shares and the numbers are true",
+        ),
+        Some(finding) => Finding::new(Condition::Ready, false, finding.reason, finding.message.clone()),
+    }
+}
+
+/// The totals of what is shown, for the status: bounds of the split and the sum of the counts.
+pub fn totals(decision: &Decision) -> (Option<Bounds>, u32, u32) {
+    let bounds = decision.split.as_ref().map(|split| split::total(&split.shares));
+    let counts = decision.clusters.values().filter_map(|view| view.count);
+    counts.fold((bounds, 0, 0), |(bounds, replicas, load), count| {
+        (bounds, replicas + count.replicas, load + count.load)
+    })
+}
