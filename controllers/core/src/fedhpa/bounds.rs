@@ -26,8 +26,6 @@ pub struct Set {
     pub replicas: u32,
     /// The rule behind it.
     pub rule: String,
-    /// Its priority: decides which bound yields where min would exceed max.
-    pub priority: i32,
 }
 
 /// The totals in force and where each comes from.
@@ -53,8 +51,8 @@ pub enum Yielded {
 }
 
 /// What holds: each bound from the CronHPA that owns this target if it sets it, else from the spec. Where min
-/// would exceed max, the bound of the higher priority stands; between equals min stands. The spec has the
-/// lowest priority of all. A max of 0 is raised to 1: an HPA needs at least one.
+/// would exceed max, a rule's bound stands against the spec's (a CronHPA publishes bounds that fit together; should
+/// they not, min stands). A max of 0 is raised to 1: an HPA needs at least one.
 pub fn in_force(spec: Bounds, published: Option<&Published>) -> InForce {
     let set_min = published.and_then(|by| by.min.as_ref());
     let set_max = published.and_then(|by| by.max.as_ref());
@@ -64,8 +62,7 @@ pub fn in_force(spec: Bounds, published: Option<&Published>) -> InForce {
     };
     let mut yielded = None;
     if bounds.min > bounds.max {
-        let priority = |set: Option<&Set>| set.map(|set| set.priority);
-        if priority(set_max) > priority(set_min) {
+        if set_max.is_some() && set_min.is_none() {
             yielded = Some(Yielded::Min(bounds.min));
             bounds.min = bounds.max;
         } else {
@@ -82,8 +79,8 @@ pub fn in_force(spec: Bounds, published: Option<&Published>) -> InForce {
 mod tests {
     use super::*;
 
-    fn set(replicas: u32, priority: i32) -> Set {
-        Set { replicas, rule: "r".into(), priority }
+    fn set(replicas: u32) -> Set {
+        Set { replicas, rule: "r".into() }
     }
 
     fn by(min: impl Into<Option<Set>>, max: impl Into<Option<Set>>) -> Published {
@@ -100,26 +97,30 @@ mod tests {
 
     #[test]
     fn each_bound_is_composed_alone() {
-        let held = in_force(SPEC, Some(&by(set(40, 0), None)));
+        let held = in_force(SPEC, Some(&by(set(40), None)));
         assert_eq!(held.bounds, Bounds { min: 40, max: 60 });
         assert_eq!((held.min_rule.as_deref(), held.max_rule), (Some("c/r"), None));
     }
 
     #[test]
     fn a_min_above_the_specs_max_raises_the_max() {
-        let held = in_force(SPEC, Some(&by(set(100, 0), None)));
+        let held = in_force(SPEC, Some(&by(set(100), None)));
         assert_eq!((held.bounds, held.yielded), (Bounds::pinned(100), Some(Yielded::Max(60))));
     }
 
     #[test]
     fn a_max_below_the_specs_min_lowers_the_min() {
-        let held = in_force(SPEC, Some(&by(None, set(4, -3))));
+        let held = in_force(SPEC, Some(&by(None, set(4))));
         assert_eq!((held.bounds, held.yielded), (Bounds::pinned(4), Some(Yielded::Min(6))));
     }
 
     #[test]
-    fn between_equal_priorities_the_min_stands() {
-        assert_eq!(in_force(SPEC, Some(&by(set(9, 1), set(4, 1)))).bounds, Bounds::pinned(9));
-        assert_eq!(in_force(SPEC, Some(&by(set(9, 1), set(4, 2)))).bounds, Bounds::pinned(4));
+    fn of_two_rules_that_do_not_fit_together_the_min_stands() {
+        assert_eq!(in_force(SPEC, Some(&by(set(9), set(4)))).bounds, Bounds::pinned(9));
+    }
+
+    #[test]
+    fn a_max_of_zero_counts_as_one() {
+        assert_eq!(in_force(SPEC, Some(&by(set(0), set(0)))).bounds, Bounds { min: 0, max: 1 });
     }
 }

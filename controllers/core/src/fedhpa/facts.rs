@@ -3,7 +3,7 @@
 //! Plain values, complete for one decision: [`decide`](super::decide()) needs nothing else. Absence is a value of its
 //! own everywhere (`Reading`, `Option`), never a zero.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -202,8 +202,6 @@ pub struct Memory {
     pub round: Option<Round>,
     /// How often others reset the template's replicas.
     pub resets: Resets,
-    /// Clusters whose max went unmet at the last decision; kept so that saturation is an edge, not a level.
-    pub saturated: BTreeSet<String>,
 }
 
 /// A write-back round.
