@@ -9,43 +9,68 @@ use std::{
 };
 
 use kube::Resource;
-use tokio::sync::watch;
+use tokio::{sync::watch, task::AbortHandle};
 
 use crate::key::ObjectKey;
 
 pub(crate) type Objects<K> = BTreeMap<ObjectKey, Arc<K>>;
 
-/// The objects of one kind as last seen. Clones are the same cache.
+/// Ends the task that keeps a cache up to date when nobody uses it any more.
+#[derive(Debug)]
+pub(crate) struct Source(AbortHandle);
+
+impl Source {
+    pub(crate) fn new(task: AbortHandle) -> Arc<Self> {
+        Arc::new(Self(task))
+    }
+}
+
+impl Drop for Source {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// The objects of one kind as last seen. Clones are the same cache; the watch that fills it runs as long as one
+/// of them is held.
 #[derive(Debug)]
 pub struct Cache<K> {
     objects: Arc<RwLock<Objects<K>>>,
     synced: Arc<watch::Sender<bool>>,
+    source: Option<Arc<Source>>,
 }
 
 impl<K> Clone for Cache<K> {
     fn clone(&self) -> Self {
-        Self { objects: Arc::clone(&self.objects), synced: Arc::clone(&self.synced) }
+        Self {
+            objects: Arc::clone(&self.objects),
+            synced: Arc::clone(&self.synced),
+            source: self.source.clone(),
+        }
     }
 }
 
 impl<K> Default for Cache<K> {
     fn default() -> Self {
-        Self { objects: Arc::default(), synced: Arc::new(watch::Sender::new(false)) }
+        Self { objects: Arc::default(), synced: Arc::new(watch::Sender::new(false)), source: None }
     }
 }
 
 impl<K> Cache<K> {
     /// The object of that key.
+    #[must_use]
     pub fn get(&self, key: &ObjectKey) -> Option<Arc<K>> {
         self.read(|objects| objects.get(key).cloned())
     }
 
     /// All objects, by namespace and name.
+    #[must_use]
     pub fn all(&self) -> Vec<Arc<K>> {
         self.read(|objects| objects.values().cloned().collect())
     }
 
     /// The objects in a namespace, by name.
+    #[must_use]
     pub fn within(&self, namespace: &str) -> Vec<Arc<K>> {
         let first = ObjectKey::within(namespace, "");
         self.read(|objects| {
@@ -66,6 +91,7 @@ impl<K> Cache<K> {
     }
 
     /// Whether the whole list has been seen.
+    #[must_use]
     pub fn is_synced(&self) -> bool {
         *self.synced.borrow()
     }
@@ -75,6 +101,11 @@ impl<K> Cache<K> {
         let mut synced = self.synced.subscribe();
         // Cannot fail: the sender lives as long as this cache.
         let _seen = synced.wait_for(|synced| *synced).await.is_ok();
+    }
+
+    /// The same cache, whose holders keep `source` running.
+    pub(crate) fn fed_by(&self, source: Arc<Source>) -> Self {
+        Self { source: Some(source), ..self.clone() }
     }
 
     pub(crate) fn insert(&self, key: ObjectKey, object: Arc<K>) -> Option<Arc<K>> {

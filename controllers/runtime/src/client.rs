@@ -134,6 +134,7 @@ pub enum CallError {
 
 impl CallError {
     /// The word for metrics: one of a closed set.
+    #[must_use]
     pub fn class(&self) -> &'static str {
         match self {
             Self::Timeout(_) => "timeout",
@@ -150,6 +151,7 @@ impl CallError {
     }
 
     /// Whether the same call may succeed later with nothing changed on our side.
+    #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Timeout(_) | Self::Throttled { .. } | Self::Unavailable(_) | Self::Other(_) => true,
@@ -163,6 +165,7 @@ impl CallError {
     }
 
     /// What the API server said, where it said something.
+    #[must_use]
     pub fn status(&self) -> Option<&Status> {
         match self {
             Self::Conflict(status)
@@ -235,5 +238,91 @@ pub async fn within<T>(
     match tokio::time::timeout(budget, call).await {
         Ok(outcome) => outcome.map_err(CallError::from),
         Err(_elapsed) => Err(CallError::Timeout(budget)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::api::core::v1::ConfigMap;
+    use kube::Api;
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::fake::{Answer, FakeServer, failure, refusal};
+
+    async fn error_of(answer: Answer) -> CallError {
+        let api: Api<ConfigMap> = Api::default_namespaced(FakeServer::answering([answer]).client());
+        within(Duration::from_secs(5), api.get("web")).await.unwrap_err()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_that_gets_no_answer_ends_with_its_budget() {
+        let start = Instant::now();
+        let error = error_of(Answer::Silence).await;
+        assert_eq!((error.class(), start.elapsed()), ("timeout", Duration::from_secs(5)));
+    }
+
+    #[tokio::test]
+    async fn each_refusal_has_its_class() {
+        for (code, reason, class, is_transient) in [
+            (400, "BadRequest", "invalid", false),
+            (401, "Unauthorized", "forbidden", false),
+            (403, "Forbidden", "forbidden", false),
+            (404, "NotFound", "not_found", false),
+            (409, "AlreadyExists", "already_exists", false),
+            (409, "Conflict", "conflict", false),
+            (410, "Expired", "gone", false),
+            (422, "Invalid", "invalid", false),
+            (429, "TooManyRequests", "throttled", true),
+            (500, "InternalError", "unavailable", true),
+            (503, "ServiceUnavailable", "unavailable", true),
+        ] {
+            let error = error_of(refusal(code, reason)).await;
+            assert_eq!((error.class(), error.is_transient()), (class, is_transient), "{code} {reason}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_time_that_the_server_asks_for_is_kept() {
+        let mut status = failure(429, "TooManyRequests");
+        status["details"] = serde_json::json!({ "retryAfterSeconds": 7 });
+        let error = error_of(Answer::Json(429, status)).await;
+        assert!(
+            matches!(error, CallError::Throttled { retry_after: Some(wait), .. } if wait == Duration::from_secs(7))
+        );
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_is_no_object_is_told_apart_from_an_outage() {
+        let error = error_of(Answer::Json(200, serde_json::json!(["not", "an", "object"]))).await;
+        assert_eq!(error.class(), "other");
+    }
+
+    #[tokio::test]
+    async fn a_bad_kubeconfig_is_told_in_one_line_that_names_the_file() {
+        let missing = connect(Some(Path::new("/nowhere/kubeconfig")), None).await.err().unwrap().to_string();
+        assert!(missing.contains("/nowhere/kubeconfig") && !missing.contains('\n'), "{missing}");
+
+        let path = std::env::temp_dir().join(format!("fedscaler-{}.yaml", std::process::id()));
+        std::fs::write(&path, "apiVersion: v1\nkind: Config\nclusters: [\n").unwrap();
+        let broken = connect(Some(&path), None).await.err().unwrap().to_string();
+        std::fs::write(&path, "apiVersion: v1\nkind: Config\ncontexts: []\n").unwrap();
+        let other = connect(Some(&path), Some("staging")).await.err().unwrap().to_string();
+        std::fs::remove_file(&path).unwrap();
+        assert!(!broken.contains('\n'), "{broken}");
+        assert!(other.contains("staging") && !other.contains('\n'), "{other}");
+    }
+
+    #[tokio::test]
+    async fn a_kubeconfig_becomes_a_client_without_a_call() {
+        let path = std::env::temp_dir().join(format!("fedscaler-good-{}.yaml", std::process::id()));
+        let file = "apiVersion: v1\nkind: Config\ncurrent-context: c\n\
+                    contexts: [{name: c, context: {cluster: k, user: u, namespace: apps}}]\n\
+                    clusters: [{name: k, cluster: {server: 'https://karmada.example:5443'}}]\n\
+                    users: [{name: u, user: {token: t}}]\n";
+        std::fs::write(&path, file).unwrap();
+        let client = connect(Some(&path), None).await.unwrap();
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(client.default_namespace(), "apps");
     }
 }

@@ -38,6 +38,7 @@ pub struct TokioClock {
 
 impl TokioClock {
     /// A clock that shows `origin` now. To be called inside a tokio runtime where time may be paused.
+    #[must_use]
     pub fn starting_at(origin: DateTime<Utc>) -> Self {
         Self { origin, started: Instant::now() }
     }

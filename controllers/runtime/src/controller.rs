@@ -24,7 +24,7 @@ use futures::{
     stream::{BoxStream, FuturesUnordered, SelectAll},
 };
 use kube::Resource;
-use tokio::time::Instant;
+use tokio::time::{Instant, error::Elapsed};
 use tracing::Instrument as _;
 
 use crate::{
@@ -48,11 +48,13 @@ pub enum Action {
 impl Action {
     /// Again after `delay`, unless something wakes the object before. Each reconcile decides anew: an earlier
     /// wish does not survive a reconcile in between.
+    #[must_use]
     pub const fn requeue(delay: Duration) -> Self {
         Self::RequeueAfter(delay)
     }
 
     /// Not before something wakes the object.
+    #[must_use]
     pub const fn await_change() -> Self {
         Self::AwaitChange
     }
@@ -171,6 +173,9 @@ where
     }
 }
 
+type TimedResult<E> = Result<Result<Action, E>, Elapsed>;
+type Panic = Box<dyn Any + Send>;
+
 /// Takes objects from the queue and puts them back.
 struct Turns<K> {
     name: &'static str,
@@ -188,6 +193,7 @@ struct Turn {
     took: Duration,
 }
 
+#[derive(Clone, Copy)]
 enum Outcome {
     Done(Action),
     Failed { class: &'static str, retry: Retry },
@@ -217,13 +223,13 @@ impl<K: Send + Sync + 'static> Turns<K> {
             tokio::select! {
                 biased;
                 () = &mut shutdown => break,
-                Some(turn) = running.next() => self.settle(turn),
+                Some(turn) = running.next() => self.settle(&turn),
                 Some(key) = wakes.next() => self.ask(key),
                 () = sleep_until(due), if due.is_some() => {}
             }
         }
         while let Some(turn) = running.next().await {
-            self.settle(turn);
+            self.settle(&turn);
         }
     }
 
@@ -258,19 +264,16 @@ impl<K: Send + Sync + 'static> Turns<K> {
         let span = tracing::info_span!("reconcile", controller = self.name, object = %key);
         let started = Instant::now();
         let guarded = AssertUnwindSafe(tokio::time::timeout(self.budget, work)).catch_unwind();
-        let outcome = async { self.judge(guarded.await) }.instrument(span).await;
+        let outcome = async { self.judge(guarded.await.as_ref()) }.instrument(span).await;
         Turn { key, outcome, took: started.elapsed() }
     }
 
-    fn judge<E: Failure, T>(
-        &self,
-        ended: Result<Result<Result<Action, E>, T>, Box<dyn Any + Send>>,
-    ) -> Outcome {
+    fn judge<E: Failure>(&self, ended: Result<&TimedResult<E>, &Panic>) -> Outcome {
         match ended {
-            Ok(Ok(Ok(action))) => Outcome::Done(action),
+            Ok(Ok(Ok(action))) => Outcome::Done(*action),
             Ok(Ok(Err(error))) => {
                 let (class, retry) = (error.class(), error.retry());
-                tracing::warn!(class, ?retry, error = with_sources(&error), "failed");
+                tracing::warn!(class, ?retry, error = with_sources(error), "failed");
                 Outcome::Failed { class, retry }
             }
             Ok(Err(_elapsed)) => {
@@ -285,7 +288,7 @@ impl<K: Send + Sync + 'static> Turns<K> {
         }
     }
 
-    fn settle(&self, turn: Turn) {
+    fn settle(&self, turn: &Turn) {
         let (ended, delay) = match turn.outcome {
             Outcome::Done(action) => {
                 self.attempts.forget(&turn.key);

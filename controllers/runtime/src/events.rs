@@ -115,7 +115,7 @@ impl EventWriter {
 
     /// Tells that this happened to `regarding`. What is told again within ten minutes is counted on the event
     /// that is there.
-    pub async fn publish(&self, _term: &Term, regarding: &ObjectReference, notice: Notice) {
+    pub async fn publish(&self, _term: &Term, regarding: &ObjectReference, notice: &Notice) {
         let now = self.clock.now();
         let topic = topic(regarding, notice);
         let outcome = match self.repetition(&topic, now) {
@@ -201,7 +201,7 @@ impl EventWriter {
     }
 }
 
-fn topic(regarding: &ObjectReference, notice: Notice) -> Topic {
+fn topic(regarding: &ObjectReference, notice: &Notice) -> Topic {
     Topic {
         kind: regarding.kind.clone(),
         // Events about cluster-scoped objects live in the namespace `default`.

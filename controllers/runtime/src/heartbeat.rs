@@ -74,6 +74,7 @@ pub struct IntervalHeartbeat {
 
 impl IntervalHeartbeat {
     /// Ticks for the first time after one period. A period of zero or above 30 s is brought into that range.
+    #[must_use]
     pub fn every(period: Duration) -> Self {
         let period = period.clamp(Duration::from_millis(1), LONGEST_SILENCE);
         let mut interval = interval(period);

@@ -13,6 +13,7 @@ pub struct Term {
 
 /// The term of a process that is the only one there is: one replica, replaced by `Recreate`, so that the old
 /// one is gone before the new one starts.
+#[must_use]
 pub fn sole() -> Term {
     Term { _seal: () }
 }

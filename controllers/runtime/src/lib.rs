@@ -1,7 +1,7 @@
 //! The kit that both controllers stand on: clock, client, watches, status, events, metrics.
 //!
 //! Everything that a controller needs and that is the same for every kind. It knows nothing of Karmada, of
-//! FedHPA or of CronHPA. What it does is the same under paused tokio time as in production: order is decided,
+//! `FedHPA` or of `CronHPA`. What it does is the same under paused tokio time as in production: order is decided,
 //! jitter is a hash, and only [`clock::SystemClock`] reads the wall clock.
 
 pub mod admin;
@@ -26,3 +26,6 @@ pub mod watch;
 
 mod queue;
 mod text;
+
+#[cfg(test)]
+mod fake;

@@ -1,7 +1,7 @@
 //! What is counted and measured.
 //!
 //! Responsible for the one registry, for the metrics that are the same for every controller, and for gauges that
-//! mirror a cache. Knows nothing of FedHPA or CronHPA: their metrics live with them and are registered here.
+//! mirror a cache. Knows nothing of `FedHPA` or `CronHPA`: their metrics live with them and are registered here.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -284,13 +284,15 @@ impl Series<'_> {
     }
 }
 
+type Show<K, const N: usize> = Box<dyn Fn(&K, [Series<'_>; N]) + Send + Sync>;
+
 /// Gauges that say what a cache holds at the moment of the scrape, so that objects that are gone leave no series.
 pub struct Mirror<K, const N: usize> {
     cache: Cache<K>,
     /// Held during a scrape: the series are built anew each time.
     gauges: Mutex<[GaugeVec; N]>,
     descriptions: Vec<Desc>,
-    show: Box<dyn Fn(&K, [Series<'_>; N]) + Send + Sync>,
+    show: Show<K, N>,
 }
 
 impl<K, const N: usize> Mirror<K, N> {

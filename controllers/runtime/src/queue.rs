@@ -96,3 +96,165 @@ impl Queue {
         self.waiting.insert((due, self.asked, key));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn key(number: u8) -> ObjectKey {
+        ObjectKey::cluster_scoped(number.to_string())
+    }
+
+    fn names(queue: &mut Queue, now: Instant) -> Vec<String> {
+        std::iter::from_fn(|| queue.take(now)).map(|(key, _)| key.name).collect()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_object_that_is_asked_for_twice_is_due_once() {
+        let (mut queue, now) = (Queue::default(), Instant::now());
+        assert_eq!(queue.ask(key(1), now), Asked::Added);
+        assert_eq!(queue.ask(key(1), now), Asked::AlreadyDue);
+        assert_eq!(names(&mut queue, now), ["1"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_has_been_due_longest_comes_first() {
+        let (mut queue, now) = (Queue::default(), Instant::now());
+        let later = now + Duration::from_secs(1);
+        for number in [3, 1, 2] {
+            queue.ask(key(number), now);
+        }
+        assert_eq!(names(&mut queue, later), ["3", "1", "2"]);
+        for (number, seconds) in [(1, 30), (2, 10), (3, 20)] {
+            queue.end(&key(number), Some(now + Duration::from_secs(seconds)));
+        }
+        assert!(queue.take(now + Duration::from_secs(9)).is_none());
+        assert_eq!(names(&mut queue, now + Duration::from_mins(1)), ["2", "3", "1"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_object_that_is_asked_for_while_it_runs_is_due_as_soon_as_that_ends() {
+        let (mut queue, now) = (Queue::default(), Instant::now());
+        queue.ask(key(1), now);
+        queue.take(now);
+        assert_eq!(queue.ask(key(1), now), Asked::Added);
+        assert!(queue.take(now).is_none(), "it runs: it must not run twice");
+        queue.end(&key(1), Some(now + Duration::from_hours(1)));
+        assert_eq!(names(&mut queue, now), ["1"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn asking_brings_a_later_time_forward_and_replaces_it() {
+        let (mut queue, now) = (Queue::default(), Instant::now());
+        queue.ask(key(1), now);
+        queue.take(now);
+        queue.end(&key(1), Some(now + Duration::from_hours(1)));
+        queue.ask(key(1), now);
+        assert_eq!(names(&mut queue, now), ["1"]);
+        queue.end(&key(1), None);
+        assert_eq!(queue.next_due(), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_waits_is_counted_apart_from_what_is_not_due_and_what_runs() {
+        let (mut queue, now) = (Queue::default(), Instant::now());
+        for number in 1..=4 {
+            queue.ask(key(number), now);
+        }
+        queue.take(now);
+        queue.take(now);
+        queue.end(&key(1), Some(now + Duration::from_secs(5)));
+        let later = now + Duration::from_secs(3);
+        assert_eq!(queue.depth(later), 2);
+        assert_eq!(queue.running(later).collect::<Vec<_>>(), [Duration::from_secs(3)]);
+        assert_eq!(queue.take(later).map(|(_, waited)| waited), Some(Duration::from_secs(3)));
+    }
+
+    /// The same rules, written down without any index: each object is a line in a list.
+    #[derive(Default)]
+    struct Plain {
+        lines: Vec<(u8, u64, u64)>,
+        running: BTreeMap<u8, Option<u64>>,
+        asked: u64,
+    }
+
+    impl Plain {
+        fn place(&mut self, number: u8, due: u64) {
+            self.asked += 1;
+            self.lines.retain(|(other, ..)| *other != number);
+            self.lines.push((number, due, self.asked));
+        }
+
+        fn ask(&mut self, number: u8, now: u64) {
+            if let Some(again) = self.running.get_mut(&number) {
+                again.get_or_insert(now);
+            } else if !self.lines.iter().any(|(other, due, _)| *other == number && *due <= now) {
+                self.place(number, now);
+            }
+        }
+
+        fn take(&mut self, now: u64) -> Option<u8> {
+            let due = self.lines.iter().filter(|(_, due, _)| *due <= now);
+            let number = due.min_by_key(|(_, due, asked)| (*due, *asked))?.0;
+            self.lines.retain(|(other, ..)| *other != number);
+            self.running.insert(number, None);
+            Some(number)
+        }
+
+        fn end(&mut self, number: u8, next: Option<u64>) {
+            let again = self.running.remove(&number).flatten();
+            if let Some(due) = again.or(next) {
+                self.place(number, due);
+            }
+        }
+    }
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Ask(u8),
+        Take,
+        End(u8, Option<u64>),
+        Wait(u64),
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let step = prop_oneof![
+            3 => (0..6_u8).prop_map(Step::Ask),
+            3 => Just(Step::Take),
+            2 => (0..6_u8, prop::option::of(0..10_u64)).prop_map(|(number, next)| Step::End(number, next)),
+            1 => (0..5_u64).prop_map(Step::Wait),
+        ];
+        prop::collection::vec(step, 0..60)
+    }
+
+    proptest! {
+        #[test]
+        fn the_queue_does_what_a_plain_list_does(steps in steps()) {
+            let start = Instant::now();
+            let at = |seconds: u64| start + Duration::from_secs(seconds);
+            let (mut queue, mut plain, mut now) = (Queue::default(), Plain::default(), 0);
+            for step in steps {
+                match step {
+                    Step::Ask(number) => {
+                        queue.ask(key(number), at(now));
+                        plain.ask(number, now);
+                    }
+                    Step::Take => {
+                        let taken = queue.take(at(now)).map(|(key, _)| key);
+                        prop_assert_eq!(taken, plain.take(now).map(key));
+                    }
+                    Step::End(number, next) if plain.running.contains_key(&number) => {
+                        queue.end(&key(number), next.map(|delay| at(now + delay)));
+                        plain.end(number, next.map(|delay| now + delay));
+                    }
+                    Step::End(..) => {}
+                    Step::Wait(seconds) => now += seconds,
+                }
+                let next_due = plain.lines.iter().map(|(_, due, _)| at(*due)).min();
+                prop_assert_eq!(queue.next_due(), next_due);
+            }
+        }
+    }
+}

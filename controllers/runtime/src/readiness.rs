@@ -55,16 +55,19 @@ impl Readiness {
     }
 
     /// How the watch of that name fares.
+    #[must_use]
     pub fn get(&self, watch: &str) -> Option<WatchState> {
         self.lock().get(watch).map(|(_, state)| state.clone())
     }
 
     /// Whether every watch is synced, apart from absent kinds that are optional.
+    #[must_use]
     pub fn is_ready(&self) -> bool {
         self.lock().values().all(|(need, state)| is_well(*need, state))
     }
 
     /// One line for each watch, in the order of their names: what is amiss is marked `[-]`, the rest `[+]`.
+    #[must_use]
     pub fn report(&self) -> String {
         self.lock().iter().fold(String::new(), |mut report, (watch, (need, state))| {
             let mark = if is_well(*need, state) { "[+]" } else { "[-]" };

@@ -31,6 +31,7 @@ impl Backoff {
 
     /// The delay before attempt number `attempt` (the first failure is 1) at what `seed` names: between half
     /// of the full delay and all of it.
+    #[must_use]
     pub fn delay(&self, seed: &str, attempt: u32) -> Duration {
         let doublings = attempt.saturating_sub(1).min(31);
         let full = self.first.saturating_mul(1 << doublings).min(self.longest);

@@ -37,6 +37,7 @@ impl Shutdown {
 }
 
 /// A stopper and what hears it.
+#[must_use]
 pub fn channel() -> (Stopper, Shutdown) {
     let (sender, receiver) = watch::channel(false);
     (Stopper { sender }, Shutdown { receiver })

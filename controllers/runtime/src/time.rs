@@ -10,17 +10,20 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, Time};
 /// A time as most fields hold it: whole seconds, the rest cut off.
 ///
 /// Times outside the years -9999 to 9999, which no wire format has, become the nearest one that it has.
+#[must_use]
 pub fn to_wire(time: DateTime<Utc>) -> Time {
     Time(timestamp(time.timestamp(), 0))
 }
 
 /// A time as events hold it: whole microseconds, the rest cut off.
+#[must_use]
 pub fn to_wire_micros(time: DateTime<Utc>) -> MicroTime {
     let time = time.trunc_subsecs(6);
     MicroTime(timestamp(time.timestamp(), i32::try_from(time.timestamp_subsec_nanos()).unwrap_or(0)))
 }
 
 /// The time in a field, to whole seconds.
+#[must_use]
 pub fn from_wire(time: &Time) -> DateTime<Utc> {
     let second = time.0.as_second() - i64::from(time.0.subsec_nanosecond() < 0);
     DateTime::from_timestamp(second, 0).unwrap_or_default()

@@ -18,11 +18,11 @@ use kube::{
     runtime::watcher,
 };
 use serde::de::DeserializeOwned;
-use tokio::{sync::mpsc, task::AbortHandle};
+use tokio::sync::mpsc;
 
 pub use crate::cache::Cache;
 use crate::{
-    cache::Objects,
+    cache::{Objects, Source},
     client::CallError,
     key::ObjectKey,
     metrics::{Metrics, WatchMetrics},
@@ -58,6 +58,7 @@ pub enum Change<K> {
 
 impl<K> Change<K> {
     /// The latest known version.
+    #[must_use]
     pub fn object(&self) -> &Arc<K> {
         match self {
             Self::Added(object) | Self::Modified { after: object, .. } | Self::Deleted(object) => object,
@@ -104,6 +105,7 @@ where
     K::DynamicType: Eq + Hash + Clone + Send + Sync,
 {
     /// A watch of what `api` reaches: `Watch::<ConfigMap>::of(Api::all(client))`.
+    #[must_use]
     pub fn of(api: Api<DeserializeGuard<K>>) -> Self
     where
         K::DynamicType: Default,
@@ -138,7 +140,8 @@ where
         self
     }
 
-    /// Starts it on the current tokio runtime. It ends when the last clone of the result is dropped.
+    /// Starts it on the current tokio runtime. It ends when the result and all caches and streams
+    /// from it are dropped.
     pub fn start(self, readiness: &Readiness, metrics: &Metrics) -> Watched<K> {
         let resource = format!("{}.{}", K::plural(&self.kind), K::group(&self.kind));
         let resource = resource.trim_end_matches('.').to_owned();
@@ -158,43 +161,41 @@ where
             failures: 0,
         };
         pump.board.set(WatchState::Syncing);
-        let task = tokio::spawn(pump.run()).abort_handle();
-        Watched { shared, _task: Arc::new(Task(task)) }
+        let source = Source::new(tokio::spawn(pump.run()).abort_handle());
+        let cache = shared.cache.fed_by(Arc::clone(&source));
+        Watched { shared, cache, source }
     }
 }
 
 /// A running watch. Clones are the same watch.
 pub struct Watched<K> {
     shared: Arc<Shared<K>>,
-    _task: Arc<Task>,
+    cache: Cache<K>,
+    source: Arc<Source>,
 }
 
 impl<K> Clone for Watched<K> {
     fn clone(&self) -> Self {
-        Self { shared: Arc::clone(&self.shared), _task: Arc::clone(&self._task) }
+        Self { shared: Arc::clone(&self.shared), cache: self.cache.clone(), source: Arc::clone(&self.source) }
     }
 }
 
 impl<K: Send + Sync + 'static> Watched<K> {
     /// What is known.
+    #[must_use]
     pub fn cache(&self) -> &Cache<K> {
-        &self.shared.cache
+        &self.cache
     }
 
     /// What is known now, as [`Change::Added`], and then each change. A list that is read again brings only what
-    /// differs. Listening does not keep the watch alive.
+    /// differs.
     pub fn changes(&self) -> impl Stream<Item = Change<K>> + Send + Unpin + use<K> {
         let (sender, receiver) = mpsc::unbounded_channel();
         self.shared.listen(sender);
-        Box::pin(stream::unfold(receiver, async |mut receiver| Some((receiver.recv().await?, receiver))))
-    }
-}
-
-struct Task(AbortHandle);
-
-impl Drop for Task {
-    fn drop(&mut self) {
-        self.0.abort();
+        let listening = (receiver, Arc::clone(&self.source));
+        Box::pin(stream::unfold(listening, async |(mut receiver, source)| {
+            Some((receiver.recv().await?, (receiver, source)))
+        }))
     }
 }
 
