@@ -59,8 +59,6 @@ pub struct Template {
     pub replicas: u32,
     /// Whether our retention label is on it.
     pub retained: bool,
-    /// Whether the last writer of the replicas was ours (or nobody has written them since we did).
-    pub scaled_by_us: bool,
     /// Why nothing is known of what one replica requests, if so.
     pub no_requests: Option<String>,
 }

@@ -131,11 +131,11 @@ pub fn acknowledged(round: &Round, binding: &Binding, now: DateTime<Utc>) -> boo
     }
 }
 
-/// The template has another number than our last write, and the writer was not us.
+/// The template has a number that is neither our last one nor that of a round which was cut off after its writes:
+/// then the binding's clusters, which nobody else divides while scheduling is held, add up to it.
 fn reset_by_others(question: &Question<'_>) -> bool {
-    question
-        .round
-        .is_some_and(|round| question.template.replicas != round.replicas && !question.template.scaled_by_us)
+    let replicas = question.template.replicas;
+    question.round.is_some_and(|round| replicas != round.replicas) && replicas != sum(&question.binding.clusters)
 }
 
 /// The count of resets after one more at `now`.
