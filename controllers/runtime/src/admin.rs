@@ -80,3 +80,56 @@ async fn ready(State(readiness): State<Readiness>) -> Response {
     let code = if readiness.is_ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (code, readiness.report()).into_response()
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::{body::Body, http::Request};
+    use http_body_util::BodyExt as _;
+    use tower::ServiceExt as _;
+
+    use super::*;
+    use crate::{
+        fake::metrics,
+        readiness::{Need, WatchState},
+    };
+
+    async fn get(readiness: &Readiness, path: &str) -> (u16, String) {
+        let doors = doors(metrics(), readiness.clone());
+        let answer = doors.oneshot(Request::get(path).body(Body::empty()).unwrap()).await.unwrap();
+        let code = answer.status().as_u16();
+        let body = answer.into_body().collect().await.unwrap().to_bytes();
+        (code, String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    #[tokio::test]
+    async fn readiness_names_the_kind_that_is_absent() {
+        let board = Readiness::default();
+        assert_eq!(get(&board, "/readyz").await.0, 200);
+        board.set("fedhpas.autoscaling.fedscaler.io", Need::Required, WatchState::Absent);
+        let (code, body) = get(&board, "/readyz").await;
+        assert_eq!(code, 503);
+        assert!(body.starts_with("[-] fedhpas.autoscaling.fedscaler.io: absent"), "{body}");
+        assert_eq!(get(&board, "/healthz").await.0, 200, "an absent kind is no reason to be restarted");
+    }
+
+    #[tokio::test]
+    async fn metrics_are_served_as_text() {
+        let (code, body) = get(&Readiness::default(), "/metrics").await;
+        assert_eq!(code, 200);
+        assert!(body.contains("# TYPE build_info gauge"), "{body}");
+    }
+
+    #[tokio::test]
+    async fn the_server_answers_until_it_is_told_to_stop() {
+        let any = "127.0.0.1:0".parse().unwrap();
+        let admin = Admin::bind(any, metrics(), Readiness::default()).await.unwrap();
+        let taken = admin.address().unwrap();
+        let error = Admin::bind(taken, metrics(), Readiness::default()).await.unwrap_err().to_string();
+        assert!(error.contains(&taken.to_string()) && !error.contains('\n'), "{error}");
+        let (stopper, shutdown) = crate::shutdown::channel();
+        let serving = tokio::spawn(admin.serve(shutdown.requested()));
+        tokio::net::TcpStream::connect(taken).await.unwrap();
+        stopper.stop();
+        serving.await.unwrap().unwrap();
+    }
+}

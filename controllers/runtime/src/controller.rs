@@ -29,8 +29,9 @@ use tracing::Instrument as _;
 
 use crate::{
     cache::Cache,
+    client::CallError,
     key::ObjectKey,
-    metrics::{ControllerMetrics, Ended, Metrics, MetricsError},
+    metrics::{ControllerMetrics, Ended, Metrics, MetricsError, QueueCollector, QueueLoad},
     queue::{Asked, Queue},
     retry::{Attempts, Backoff},
     watch::{Change, Watched},
@@ -71,6 +72,24 @@ pub enum Retry {
     After(Duration),
     /// It cannot work before something changes that wakes the object.
     AwaitChange,
+}
+
+impl From<&CallError> for Retry {
+    /// How a reconcile that failed for this call alone is usually tried again.
+    fn from(error: &CallError) -> Self {
+        match error {
+            CallError::Conflict(_) | CallError::AlreadyExists(_) => Self::Conflict,
+            CallError::Throttled { retry_after: Some(delay), .. } => Self::After(*delay),
+            CallError::Throttled { retry_after: None, .. }
+            | CallError::Timeout(_)
+            | CallError::NotFound(_)
+            | CallError::Forbidden(_)
+            | CallError::Invalid(_)
+            | CallError::Gone(_)
+            | CallError::Unavailable(_)
+            | CallError::Other(_) => Self::Backoff,
+        }
+    }
 }
 
 /// What the error of a reconcile has to answer.
@@ -346,11 +365,14 @@ impl SharedQueue {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn collector(&self, name: &'static str) -> Result<crate::metrics::QueueCollector, MetricsError> {
+    fn collector(&self, name: &'static str) -> Result<QueueCollector, MetricsError> {
         let queue = self.clone();
-        crate::metrics::QueueCollector::new(name, move || {
+        QueueCollector::new(name, move || {
             let (now, queue) = (Instant::now(), queue.lock());
-            crate::metrics::QueueLoad { depth: queue.depth(now), running: queue.running(now).collect() }
+            QueueLoad { depth: queue.depth(now), running: queue.running(now).collect() }
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -223,3 +223,131 @@ fn event_name(topic: &Topic, now: DateTime<Utc>) -> String {
     let name = clip(topic.name.as_deref().unwrap_or("unnamed"), 200);
     format!("{}.{hash:016x}", name.trim_end_matches(['.', '-']))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::{
+        clock::TokioClock,
+        fake::{Answer, Call, FakeServer, metrics, refusal},
+        leadership,
+    };
+
+    struct Scene {
+        server: FakeServer,
+        metrics: Metrics,
+        writer: EventWriter,
+    }
+
+    fn scene(answers: impl IntoIterator<Item = Answer>) -> Scene {
+        let (server, metrics) = (FakeServer::answering(answers), metrics());
+        let clock = Arc::new(TokioClock::starting_at("2026-01-02T03:04:05.678901Z".parse().unwrap()));
+        let writer = EventWriter::new(server.client(), "fedscaler.io/lamp", "pod-1", clock, &metrics);
+        Scene { server, metrics, writer }
+    }
+
+    impl Scene {
+        async fn publish(&self, note: &str) {
+            let regarding = ObjectReference {
+                api_version: Some("example.org/v1".to_owned()),
+                kind: Some("Lamp".to_owned()),
+                namespace: Some("apps".to_owned()),
+                name: Some("desk".to_owned()),
+                uid: Some("u-1".to_owned()),
+                ..ObjectReference::default()
+            };
+            let notice =
+                Notice { severity: Severity::Normal, reason: "Lit", action: "Light", note: note.to_owned() };
+            self.writer.publish(&leadership::sole(), &regarding, &notice).await;
+        }
+
+        fn methods(&self) -> Vec<String> {
+            let method = |call: &Call| call.line.split(' ').next().unwrap_or_default().to_owned();
+            self.server.calls().iter().map(method).collect()
+        }
+    }
+
+    fn accepted() -> Answer {
+        Answer::Json(200, json!({ "metadata": { "name": "x", "namespace": "apps" }, "eventTime": null }))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_event_says_what_happened_to_whom_and_who_says_so() {
+        let scene = scene([accepted()]);
+        scene.publish("it is dusk").await;
+        let call = &scene.server.calls()[0];
+        assert!(call.line.starts_with("POST /apis/events.k8s.io/v1/namespaces/apps/events"), "{}", call.line);
+        let mut body = call.body.clone();
+        let name = body["metadata"]["name"].take();
+        assert!(name.as_str().unwrap().starts_with("desk."), "{name}");
+        assert_eq!(
+            body,
+            json!({
+                "apiVersion": "events.k8s.io/v1", "kind": "Event",
+                "metadata": { "name": null, "namespace": "apps" },
+                "type": "Normal", "reason": "Lit", "action": "Light", "note": "it is dusk",
+                "regarding": {
+                    "apiVersion": "example.org/v1", "kind": "Lamp", "namespace": "apps", "name": "desk", "uid": "u-1",
+                },
+                "reportingController": "fedscaler.io/lamp", "reportingInstance": "pod-1",
+                "eventTime": "2026-01-02T03:04:05.678901Z",
+            })
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_same_within_ten_minutes_is_counted_and_anything_else_is_new() {
+        let scene = scene((0..5).map(|_| accepted()));
+        scene.publish("it is dusk").await;
+        tokio::time::sleep(Duration::from_mins(9)).await;
+        scene.publish("it is dusk").await;
+        tokio::time::sleep(Duration::from_mins(9)).await;
+        scene.publish("it is dusk").await;
+        scene.publish("it is dawn").await;
+        tokio::time::sleep(Duration::from_mins(10)).await;
+        scene.publish("it is dusk").await;
+        assert_eq!(scene.methods(), ["POST", "PATCH", "PATCH", "POST", "POST"]);
+        let calls = scene.server.calls();
+        let name = calls[0].body["metadata"]["name"].as_str().unwrap();
+        assert!(calls[2].line.contains(&format!("/events/{name}?")), "{}", calls[2].line);
+        assert_eq!(
+            calls[2].body,
+            json!({ "series": { "count": 3, "lastObservedTime": "2026-01-02T03:22:05.678901Z" } })
+        );
+        assert_ne!(calls[4].body["metadata"]["name"], Value::from(name));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_event_that_has_expired_is_written_anew() {
+        let scene = scene([accepted(), refusal(404, "NotFound"), accepted()]);
+        scene.publish("it is dusk").await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        scene.publish("it is dusk").await;
+        assert_eq!(scene.methods(), ["POST", "PATCH", "POST"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_event_that_cannot_be_written_is_counted_and_not_remembered() {
+        let scene = scene([refusal(403, "Forbidden"), Answer::Silence, accepted()]);
+        scene.publish("it is dusk").await;
+        scene.publish("it is dusk").await;
+        scene.publish("it is dusk").await;
+        assert_eq!(scene.methods(), ["POST", "POST", "POST"]);
+        let text = scene.metrics.render().unwrap();
+        for class in ["forbidden", "timeout"] {
+            assert!(text.contains(&format!("fedscaler_events_lost_total{{class=\"{class}\"}} 1")), "{text}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_note_fits_what_the_server_accepts() {
+        let scene = scene([accepted()]);
+        scene.publish(&"ö".repeat(2000)).await;
+        let note = scene.server.calls()[0].body["note"].as_str().unwrap().to_owned();
+        assert_eq!(note, "ö".repeat(512));
+    }
+}

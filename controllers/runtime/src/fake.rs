@@ -126,7 +126,9 @@ pub(crate) fn list(version: u32, items: impl IntoIterator<Item = Value>) -> Answ
 
 /// A line of a watch.
 pub(crate) fn event(kind: &str, object: Value) -> Value {
-    json!({ "type": kind, "object": object })
+    let mut line = json!({ "type": kind });
+    line["object"] = object;
+    line
 }
 
 /// A registry of its own.

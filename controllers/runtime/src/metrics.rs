@@ -399,3 +399,59 @@ impl Collector for QueueCollector {
 fn count(number: usize) -> f64 {
     u32::try_from(number).map_or(f64::INFINITY, f64::from)
 }
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::api::core::v1::ConfigMap;
+    use kube::ResourceExt as _;
+
+    use super::*;
+    use crate::{fake, key::ObjectKey, leadership};
+
+    fn named(name: &str) -> ConfigMap {
+        let mut object = ConfigMap::default();
+        object.metadata.name = Some(name.to_owned());
+        object.labels_mut().insert("size".to_owned(), name.len().to_string());
+        object
+    }
+
+    fn lines(metrics: &Metrics, beginning: &str) -> Vec<String> {
+        let text = metrics.render().unwrap();
+        text.lines().filter(|line| line.starts_with(beginning)).map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn the_build_and_the_leader_are_told() {
+        let metrics = fake::metrics();
+        assert_eq!(lines(&metrics, "build_info"), ["build_info{revision=\"abc\",version=\"1.2.3\"} 1"]);
+        assert_eq!(lines(&metrics, "leader"), ["leader 0"]);
+        metrics.lead(&leadership::sole());
+        assert_eq!(lines(&metrics, "leader"), ["leader 1"]);
+        metrics.follow();
+        assert_eq!(lines(&metrics, "leader"), ["leader 0"]);
+    }
+
+    #[test]
+    fn a_mirror_shows_what_the_cache_holds_now_and_leaves_no_series_behind() {
+        let (metrics, cache) =
+            (fake::metrics(), [named("a"), named("bcd")].into_iter().collect::<Cache<_>>());
+        let gauges =
+            [("lamp_size", "Letters.", ["name"].as_slice()), ("lamp_lit", "Lit.", ["name", "by"].as_slice())];
+        let mirror = Mirror::new(&cache, gauges, |object: &ConfigMap, [size, lit]| {
+            size.set(&[&object.name_any()], object.labels()["size"].parse().unwrap());
+            lit.set(&[&object.name_any(), "us"], 1.0);
+        });
+        metrics.register(mirror.unwrap()).unwrap();
+        assert_eq!(lines(&metrics, "lamp_size"), ["lamp_size{name=\"a\"} 1", "lamp_size{name=\"bcd\"} 3"]);
+        cache.remove(&ObjectKey::cluster_scoped("a"));
+        assert_eq!(lines(&metrics, "lamp_size"), ["lamp_size{name=\"bcd\"} 3"]);
+        assert_eq!(lines(&metrics, "lamp_lit"), ["lamp_lit{by=\"us\",name=\"bcd\"} 1"]);
+    }
+
+    #[test]
+    fn a_name_can_be_taken_once() {
+        let metrics = fake::metrics();
+        metrics.register(IntGauge::new("lamps", "Lamps.").unwrap()).unwrap();
+        assert!(metrics.register(IntGauge::new("lamps", "Lamps.").unwrap()).is_err());
+    }
+}

@@ -54,6 +54,11 @@ impl Readiness {
         self.lock().insert(watch.to_owned(), (need, state));
     }
 
+    /// Takes a watch that has ended off the board.
+    pub(crate) fn remove(&self, watch: &str) {
+        self.lock().remove(watch);
+    }
+
     /// How the watch of that name fares.
     #[must_use]
     pub fn get(&self, watch: &str) -> Option<WatchState> {

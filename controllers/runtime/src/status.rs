@@ -228,9 +228,10 @@ mod tests {
         fn the_difference_turns_the_old_status_into_the_new_one(old in json_value(), new in json_value()) {
             let (old, new) = (settled(old), settled(new));
             let mut patched = old.clone();
-            match difference(&old, &new) {
-                Some(patch) => json_patch::merge(&mut patched, &patch),
-                None => prop_assert_eq!(&old, &new),
+            let patch = difference(&old, &new);
+            prop_assert_eq!(patch.is_none(), old == new);
+            if let Some(patch) = patch {
+                json_patch::merge(&mut patched, &patch);
             }
             prop_assert_eq!(patched, new);
         }

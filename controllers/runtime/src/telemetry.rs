@@ -2,7 +2,7 @@
 //!
 //! Responsible for setting up tracing once. Knows nothing of what is logged.
 
-use std::io;
+use std::io::{self, IsTerminal as _};
 
 use thiserror::Error;
 use tracing_subscriber::{EnvFilter, layer::SubscriberExt as _, util::SubscriberInitExt as _};
@@ -39,7 +39,8 @@ pub fn init(format: LogFormat, filter: &str) -> Result<(), TelemetryError> {
     let passes = EnvFilter::try_new(filter)
         .map_err(|error| TelemetryError::Filter { filter: filter.to_owned(), reason: error.to_string() })?;
     let registry = tracing_subscriber::registry().with(passes);
-    let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr);
+    let lines =
+        tracing_subscriber::fmt::layer().with_ansi(io::stderr().is_terminal()).with_writer(io::stderr);
     match format {
         LogFormat::Text => registry.with(lines).try_init(),
         LogFormat::Json => registry.with(lines.json().flatten_event(true)).try_init(),

@@ -140,7 +140,7 @@ where
         self
     }
 
-    /// Starts it on the current tokio runtime. It ends when the result and all caches and streams
+    /// Starts it on the current tokio runtime. One watch per kind is enough: its result is shared by cloning. It ends when the result and all caches and streams
     /// from it are dropped.
     pub fn start(self, readiness: &Readiness, metrics: &Metrics) -> Watched<K> {
         let resource = format!("{}.{}", K::plural(&self.kind), K::group(&self.kind));
@@ -231,6 +231,12 @@ struct Board {
 impl Board {
     fn set(&self, state: WatchState) {
         self.readiness.set(&self.name, self.need, state);
+    }
+}
+
+impl Drop for Board {
+    fn drop(&mut self) {
+        self.readiness.remove(&self.name);
     }
 }
 
@@ -445,3 +451,6 @@ where
         }
     })
 }
+
+#[cfg(test)]
+mod tests;
