@@ -36,6 +36,13 @@ const PAGE: u32 = 500;
 /// How long to wait before asking again for a kind that the API server does not serve.
 const ABSENT_PAUSE: Duration = Duration::from_secs(30);
 
+/// How long each page of a list may take.
+const LIST_BUDGET: Duration = Duration::from_mins(1);
+
+/// A watch that has said nothing for so long is given up and the list read again, lest a connection that died
+/// unnoticed leaves everyone in the past.
+const LONGEST_SILENCE: Duration = Duration::from_mins(10);
+
 /// A watch that has not failed again for so long after a failure is taken to run. Longer than a connection may
 /// take to come up.
 const CALM: Duration = Duration::from_secs(15);
@@ -157,6 +164,7 @@ where
             config: self.config,
             prune: self.prune,
             shared: Arc::clone(&shared),
+            is_listing: true,
             arriving: Objects::new(),
             failures: 0,
         };
@@ -240,7 +248,7 @@ impl Drop for Board {
     }
 }
 
-/// What to do after a watch broke.
+/// How to go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Recovery {
     /// Go on from the version last seen.
@@ -256,6 +264,8 @@ struct Pump<K: Resource> {
     board: Board,
     metrics: WatchMetrics,
     shared: Arc<Shared<K>>,
+    /// Between the beginning of a list and its end.
+    is_listing: bool,
     arriving: Objects<K>,
     failures: u32,
 }
@@ -278,27 +288,40 @@ where
         mut events: impl Stream<Item = watcher::Result<watcher::Event<DeserializeGuard<K>>>> + Unpin,
     ) {
         loop {
-            match self.next(&mut events).await {
-                Some(Ok(event)) => self.take(event),
-                Some(Err(error)) => {
-                    if self.fail(error).await == Recovery::Relist {
-                        return;
-                    }
-                }
-                None => return,
+            let recovery = match tokio::time::timeout(self.patience(), events.next()).await {
+                Ok(Some(Ok(event))) => self.take(event),
+                Ok(Some(Err(error))) => self.fail(&cause(error)).await,
+                Ok(None) => Recovery::Relist,
+                Err(_silent) => self.silent().await,
+            };
+            if recovery == Recovery::Relist {
+                return;
             }
         }
     }
 
-    /// The next event. After a failure, silence is a good sign: a watch that resumes says nothing.
-    async fn next<E>(&mut self, events: &mut (impl Stream<Item = E> + Unpin)) -> Option<E> {
-        if self.failures > 0 && self.shared.cache.is_synced() {
-            match tokio::time::timeout(CALM, events.next()).await {
-                Ok(event) => return event,
-                Err(_calm) => self.recover(),
-            }
+    /// How long silence means nothing.
+    fn patience(&self) -> Duration {
+        if self.is_listing {
+            LIST_BUDGET
+        } else if self.failures > 0 {
+            CALM
+        } else {
+            LONGEST_SILENCE
         }
-        events.next().await
+    }
+
+    async fn silent(&mut self) -> Recovery {
+        if self.is_listing {
+            self.fail(&CallError::Timeout(LIST_BUDGET)).await;
+            return Recovery::Relist;
+        }
+        if self.failures > 0 {
+            // A watch that resumes says nothing: that it does not fail again is the good sign.
+            self.recover();
+            return Recovery::Resume;
+        }
+        Recovery::Relist
     }
 
     fn recover(&mut self) {
@@ -306,14 +329,20 @@ where
         self.board.set(WatchState::Synced);
     }
 
-    fn take(&mut self, event: watcher::Event<DeserializeGuard<K>>) {
+    fn take(&mut self, event: watcher::Event<DeserializeGuard<K>>) -> Recovery {
         match event {
-            watcher::Event::Init => self.arriving = Objects::new(),
+            watcher::Event::Init => self.begin(),
             watcher::Event::InitApply(object) => self.arrive(object),
             watcher::Event::InitDone => self.arrived(),
             watcher::Event::Apply(object) => self.apply(object),
             watcher::Event::Delete(object) => self.delete(&object),
         }
+        Recovery::Resume
+    }
+
+    fn begin(&mut self) {
+        self.is_listing = true;
+        self.arriving = Objects::new();
     }
 
     fn arrive(&mut self, object: DeserializeGuard<K>) {
@@ -326,6 +355,7 @@ where
     }
 
     fn arrived(&mut self) {
+        self.is_listing = false;
         let list = std::mem::take(&mut self.arriving);
         self.shared.change(|cache| {
             let after = list.clone();
@@ -377,12 +407,11 @@ where
         );
     }
 
-    async fn fail(&mut self, error: watcher::Error) -> Recovery {
-        let error = cause(error);
+    async fn fail(&mut self, error: &CallError) -> Recovery {
         self.failures = self.failures.saturating_add(1);
         self.metrics.failed(error.class());
         tracing::debug!(watch = self.board.name, %error, "the watch broke");
-        let (state, pause, recovery) = self.verdict(&error);
+        let (state, pause, recovery) = self.verdict(error);
         self.board.set(state);
         tokio::time::sleep(pause).await;
         recovery

@@ -112,9 +112,9 @@ async fn an_object_that_becomes_unreadable_stays_as_it_was_until_it_is_deleted()
             event("ERROR", failure(410, "Expired")),
         ]),
         list(12, [broken.clone()]),
-        Answer::LinesThenSilence(vec![event("DELETED", broken)]),
+        Answer::LinesThenSilence(vec![event("ADDED", config_map("b", 13)), event("DELETED", broken)]),
     ]);
-    assert_eq!(heard(&mut scene.watched.changes()).await, ["+a@2", "-a@2"]);
+    assert_eq!(heard(&mut scene.watched.changes()).await, ["+a@2", "+b@13", "-a@2"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -175,6 +175,24 @@ async fn a_resumed_watch_that_has_nothing_to_say_is_well_again() {
     assert!(matches!(scene.state(), WatchState::Failing(_)));
     sleep(CALM + A_WHILE * 2).await;
     assert_eq!(scene.state(), WatchState::Synced);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_that_never_comes_is_given_up_and_asked_for_again() {
+    let scene = scene([Answer::Silence, list(10, [config_map("a", 2)])]);
+    let start = Instant::now();
+    scene.watched.cache().synced().await;
+    assert!((LIST_BUDGET..LIST_BUDGET * 2).contains(&start.elapsed()), "{:?}", start.elapsed());
+    assert!(scene.counted("fedscaler_watch_errors_total{class=\"timeout\",resource=\"configmaps\"} 1"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_died_unnoticed_is_given_up_and_what_was_missed_is_found() {
+    let scene = scene([list(10, [config_map("a", 2)]), Answer::Silence, list(20, [config_map("a", 15)])]);
+    sleep(LONGEST_SILENCE / 2).await;
+    assert_eq!(scene.known(), ["a@2"]);
+    sleep(LONGEST_SILENCE).await;
+    assert_eq!(scene.known(), ["a@15"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -255,4 +273,25 @@ async fn what_an_object_pointed_to_before_is_touched_as_well() {
         touched.push(key.name);
     }
     assert_eq!(touched, ["x", "x", "y"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_kind_that_is_known_only_at_run_time_is_watched_as_well() {
+    let kind = kube::core::ApiResource {
+        group: "apps.kruise.io".to_owned(),
+        version: "v1alpha1".to_owned(),
+        api_version: "apps.kruise.io/v1alpha1".to_owned(),
+        kind: "CloneSet".to_owned(),
+        plural: "clonesets".to_owned(),
+    };
+    let mut object = config_map("a", 2);
+    object["spec"] = json!({ "replicas": 3 });
+    let server = FakeServer::answering([list(10, [object])]);
+    let readiness = Readiness::default();
+    let api = Api::all_with(server.client(), &kind);
+    let watched =
+        Watch::<kube::core::DynamicObject>::of_kind(api, kind).optional().start(&readiness, &metrics());
+    watched.cache().synced().await;
+    assert_eq!(watched.cache().all()[0].data["spec"]["replicas"], 3);
+    assert_eq!(readiness.report(), "[+] clonesets.apps.kruise.io: synced\n");
 }
