@@ -3,7 +3,6 @@
 mod status;
 
 use kube::{CustomResource, KubeSchema};
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::status::{
@@ -133,7 +132,6 @@ pub struct CronHpaSpec {
     pub rules: Vec<CronRule>,
     /// Days on which nothing is due.
     #[serde(default)]
-    #[schemars(extend("default" = {}))]
     pub exclude: Exclude,
     /// No rule acts while this is true; what falls due is recorded as suspended.
     #[serde(default)]

@@ -129,7 +129,7 @@ use crate::target::ScaleTargetRef;
     )
         .message("distribution.clusters names a cluster twice: keep one entry for each cluster")
         .field_path(".distribution.clusters")
-        .reason(Reason::FieldValueDuplicate),
+        .reason(Reason::FieldValueInvalid),
     validation = Rule::new(
         "self.distribution.clusters.map(c, has(c.name) ? c.minReplicas : 0).sum() <= self.maxReplicas"
     )
@@ -166,19 +166,15 @@ pub struct FedHpaSpec {
     pub behavior: Option<Value>,
     /// How the totals are divided over the clusters.
     #[serde(default)]
-    #[schemars(extend("default" = {}))]
     pub distribution: Distribution,
     /// When a division is left for a better one.
     #[serde(default)]
-    #[schemars(extend("default" = {}))]
     pub rebalance: Rebalance,
     /// How the clusters' room is found out.
     #[serde(default)]
-    #[schemars(extend("default" = {}))]
     pub capacity: Capacity,
     /// How the clusters' counts are written back to the control plane.
     #[serde(default)]
-    #[schemars(extend("default" = {}))]
     pub write_back: WriteBack,
     /// What becomes of HorizontalPodAutoscalers that members already have under the name ours would bear: Never leaves
     /// them alone and waits, Existing takes them over.

@@ -4,8 +4,16 @@
 //! schema. What the fields *do* is not known here: controllers turn these types into domain types of their own.
 
 #[expect(unreachable_pub, reason = "KubeSchema repeats each struct, `pub` and all, inside a function")]
+#[expect(
+    clippy::duplicated_attributes,
+    reason = "printer columns have attributes of the same name and value"
+)]
 pub mod cronhpa;
 #[expect(unreachable_pub, reason = "KubeSchema repeats each struct, `pub` and all, inside a function")]
+#[expect(
+    clippy::duplicated_attributes,
+    reason = "printer columns have attributes of the same name and value"
+)]
 pub mod fedhpa;
 pub mod render;
 mod schema;

@@ -89,10 +89,12 @@ pub(crate) fn label_selector(generator: &mut SchemaGenerator) -> Schema {
     schema.insert("x-kubernetes-map-type".to_owned(), json!("atomic"));
     if let Some(labels) = schema.pointer_mut("/properties/matchLabels") {
         labels["maxProperties"] = json!(32);
+        labels["additionalProperties"]["maxLength"] = json!(63);
     }
     if let Some(expressions) = schema.pointer_mut("/properties/matchExpressions") {
         expressions["maxItems"] = json!(32);
         expressions["items"] = label_requirement();
+        expressions["x-kubernetes-list-type"] = json!("atomic");
     }
     schema
 }

@@ -139,7 +139,6 @@ pub struct RuleStatus {
     pub window_until: Option<Time>,
     /// How many slots came to what.
     #[serde(default)]
-    #[schemars(extend("default" = {}))]
     pub counts: SlotCounts,
     /// The latest slots, latest first, no more than the spec's historyLimit.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

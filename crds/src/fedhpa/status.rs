@@ -16,7 +16,8 @@ pub struct FedHpaStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0))]
     pub observed_generation: Option<i64>,
-    /// Ready, Distributed, Synchronized, CapacityLimited, ScalingLimited, Contested, Suspended, Invalid.
+    /// What is to be known, by type: `Ready`, `Distributed`, `Synchronized`, `CapacityLimited`, `ScalingLimited`,
+    /// `Contested`, `Suspended`, `Invalid`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
