@@ -20,12 +20,16 @@ fn generated() -> BTreeMap<String, String> {
 fn the_generated_files_are_those_of_the_types() {
     let (written, rendered) = (generated(), render::render().unwrap());
     let names = |files: &BTreeMap<String, String>| files.keys().cloned().collect::<Vec<_>>();
-    assert_eq!(names(&written), names(&rendered), "crds/generated has other files: run `cargo run -- crds`");
+    assert_eq!(
+        names(&written),
+        names(&rendered),
+        "crds/generated has other files: run `cargo run -- crds --output crds/generated`"
+    );
     for (name, yaml) in &rendered {
         let apart = yaml.lines().zip(written[name].lines()).position(|(now, then)| now != then);
         assert!(
             *yaml == written[name],
-            "crds/generated/{name} is not what the types say (from line {}): run `cargo run -- crds`",
+            "crds/generated/{name} is not what the types say (from line {}): run `cargo run -- crds --output crds/generated`",
             apart.map_or_else(|| "the end".to_owned(), |line| (line + 1).to_string())
         );
     }
