@@ -2,9 +2,18 @@
 //!
 //! It knows how a kind is found from a path, not what is done with its objects.
 
-use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
+use std::{
+    borrow::Cow,
+    collections::BTreeMap,
+    sync::{Arc, OnceLock},
+};
 
-use super::kinds::{self, GroupResource, Kind, ResourceType, ScalePaths, Scope, StatusWrites};
+use serde_json::{Value, json};
+
+use super::{
+    kinds::{self, GroupResource, Kind, ResourceType, ScalePaths, Scope, StatusWrites},
+    rules::Rules,
+};
 
 /// Where a kind comes from: the rules for writing differ a little.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +39,8 @@ pub(super) struct Resource {
     pub(super) storage: Arc<Kind>,
     /// The same without the version: where its objects are.
     pub(super) stored: GroupResource,
+    /// Generation of the definition this was made from; 0 without one.
+    pub(super) generation: i64,
     pub(super) versions: BTreeMap<String, Arc<Version>>,
 }
 
@@ -40,6 +51,10 @@ pub(super) struct Version {
     pub(super) name: String,
     pub(super) status: StatusWrites,
     pub(super) scale: Option<ScalePaths>,
+    /// Dotted paths that field selectors may name, besides those of the metadata.
+    pub(super) selectable_fields: Vec<String>,
+    /// What objects must look like; none means anything goes.
+    pub(super) rules: Option<Rules>,
 }
 
 /// A kind in one version, as a request addresses it.
@@ -77,7 +92,8 @@ impl Catalog {
     /// The built-in kinds.
     pub(super) fn built_in() -> Self {
         let mut catalog = Self::default();
-        for row in kinds::built_in() {
+        for mut row in kinds::built_in() {
+            row.schema = built_in_schema(&row.group, &row.kind);
             catalog.install(row);
         }
         catalog
@@ -92,6 +108,8 @@ impl Catalog {
             name: row.version.clone(),
             status: row.status,
             scale: row.scale,
+            selectable_fields: Vec::new(),
+            rules: row.schema.as_ref().and_then(|schema| compiled(&row.kind, schema)),
         };
         let own = Kind::named(&row.group, &row.version, &row.plural);
         let storage = if own == kinds::EVENTS { kinds::CORE_EVENTS } else { own };
@@ -106,6 +124,7 @@ impl Catalog {
             origin: Origin::BuiltIn,
             stored: storage.resource(),
             storage: Arc::new(storage),
+            generation: 0,
             versions: BTreeMap::from([(row.version, Arc::new(version))]),
         });
     }
@@ -131,4 +150,27 @@ impl Catalog {
     pub(super) fn iter(&self) -> impl Iterator<Item = &Arc<Resource>> {
         self.0.values()
     }
+}
+
+/// The schemas of built-in kinds, by `GROUP/KIND`.
+fn built_in_schemas() -> &'static BTreeMap<String, Value> {
+    static SCHEMAS: OnceLock<BTreeMap<String, Value>> = OnceLock::new();
+    SCHEMAS.get_or_init(|| {
+        serde_saphyr::from_str(include_str!("built_in.yaml")).unwrap_or_else(|error| {
+            tracing::error!(%error, "the schemas of built-in kinds cannot be read");
+            BTreeMap::new()
+        })
+    })
+}
+
+/// Kinds without a row are open: their metadata is known, the rest is kept as it comes.
+fn built_in_schema(group: &str, kind: &str) -> Option<Value> {
+    let open = || json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
+    Some(built_in_schemas().get(&format!("{group}/{kind}")).cloned().unwrap_or_else(open))
+}
+
+/// A kind whose schema cannot be compiled is served without one.
+fn compiled(kind: &str, schema: &Value) -> Option<Rules> {
+    let rules = Rules::compile(schema);
+    rules.inspect_err(|error| tracing::error!(kind, %error, "a schema cannot be used")).ok()
 }

@@ -18,6 +18,8 @@ struct Refusal {
     reason: &'static str,
     message: String,
     details: Option<Value>,
+    /// Token with which an expired list may go on.
+    next: Option<String>,
 }
 
 /// One reason within a refusal: a field, what is wrong with it, and the class of wrongness.
@@ -46,7 +48,7 @@ impl ApiError {
     /// A refusal with a code, reason and message of the caller's choosing.
     #[must_use]
     pub fn new(code: StatusCode, reason: &'static str, message: impl Into<String>) -> Self {
-        Self(Box::new(Refusal { code, reason, message: message.into(), details: None }))
+        Self(Box::new(Refusal { code, reason, message: message.into(), details: None, next: None }))
     }
 
     fn with_details(mut self, details: Value) -> Self {
@@ -120,6 +122,22 @@ impl ApiError {
     #[must_use]
     pub fn expired(message: impl Into<String>) -> Self {
         Self::new(StatusCode::GONE, "Expired", message)
+    }
+
+    /// 504: the version asked for has not been reached.
+    #[must_use]
+    pub fn too_large_revision(wanted: u64, present: u64) -> Self {
+        let message = format!("Too large resource version: {wanted}, current: {present}");
+        let cause = json!({"reason": "ResourceVersionTooLarge", "message": "Too large resource version"});
+        Self::new(StatusCode::GATEWAY_TIMEOUT, "Timeout", message)
+            .with_details(json!({"causes": [cause], "retryAfterSeconds": 1}))
+    }
+
+    /// Says with which token an expired list may go on, inconsistently.
+    #[must_use]
+    pub fn continuing_at(mut self, token: &str) -> Self {
+        self.0.next = Some(token.to_owned());
+        self
     }
 
     /// 415: the body is in a form that the resource does not take.
@@ -200,6 +218,9 @@ impl ApiError {
             "reason": self.0.reason,
             "code": self.0.code.as_u16(),
         });
+        if let Some(next) = &self.0.next {
+            status["metadata"]["continue"] = json!(next);
+        }
         if let Some(details) = &self.0.details {
             status["details"] = details.clone();
         }

@@ -11,9 +11,10 @@ use super::{
     ApiServer, State,
     catalog::Served,
     errors::ApiError,
+    garbage::{self, Propagation},
     kinds::{Kind, NAMESPACES},
     metadata::namespace_of,
-    objects::{self, DeletePreconditions, Effect, Part, Unconditional, Writing},
+    objects::{self, DeletePreconditions, Effect, Part, Unconditional, UnknownFields, Writing},
     store::Change,
     versions,
 };
@@ -31,7 +32,7 @@ impl Local {
     }
 
     fn writing(&self) -> Writing {
-        Writing { manager: self.manager.clone(), now: self.server.now(), effect: Effect::Stored }
+        Writing::new(&self.manager, self.server.now(), Effect::Stored, UnknownFields::Dropped)
     }
 
     /// The object of that name; `namespace` is empty for cluster-scoped kinds.
@@ -52,13 +53,22 @@ impl Local {
         found.map(|object| versions::present(&served, object)).collect()
     }
 
-    /// Creates an object; `apiVersion` and `kind` may be left out.
+    /// Creates an object; `apiVersion` and `kind` may be left out. As no kind takes a status on creation, one that is
+    /// stated is written in a second step.
     pub fn create(&self, kind: &Kind, object: Value) -> Result<Arc<Value>, ApiError> {
-        let writing = self.writing();
-        let mut state = self.server.state();
-        let served = find(&state, kind)?;
-        let namespace = namespace_of(&object).to_owned();
-        objects::create(&mut state, &served, &namespace, object, &writing)
+        let status = object.get("status").filter(|status| !status.is_null()).cloned();
+        let created = self.write(kind, |state, served, writing| {
+            let namespace = namespace_of(&object).to_owned();
+            objects::create(state, served, &namespace, object, writing)
+        })?;
+        match status {
+            Some(status) if created.get("status") != Some(&status) => {
+                let mut reported = (*created).clone();
+                reported["status"] = status;
+                self.replace(kind, Part::Status, reported)
+            }
+            Some(_) | None => Ok(created),
+        }
     }
 
     /// Replaces an object but for its status; a `resourceVersion` in it is a precondition.
@@ -71,20 +81,31 @@ impl Local {
         self.replace(kind, Part::Status, object)
     }
 
-    fn replace(&self, kind: &Kind, part: Part, object: Value) -> Result<Arc<Value>, ApiError> {
-        let writing = self.writing();
+    fn write<T>(
+        &self,
+        kind: &Kind,
+        act: impl FnOnce(&mut State, &Served, &mut Writing) -> Result<T, ApiError>,
+    ) -> Result<T, ApiError> {
+        let mut writing = self.writing();
         let mut state = self.server.state();
-        let served = find(&state, kind)?;
-        objects::update(&mut state, &served, part, object, Unconditional::Allowed, &writing)
+        let served = state.catalog.find(kind).ok_or_else(ApiError::no_such_path)?;
+        let outcome = act(&mut state, &served, &mut writing);
+        garbage::settle(&mut state, &writing);
+        outcome
+    }
+
+    fn replace(&self, kind: &Kind, part: Part, object: Value) -> Result<Arc<Value>, ApiError> {
+        self.write(kind, |state, served, writing| {
+            objects::update(state, served, part, object, Unconditional::Allowed, writing)
+        })
     }
 
     /// Deletes an object, or marks it for deletion while finalizers hold it.
     pub fn delete(&self, kind: &Kind, namespace: &str, name: &str) -> Result<(), ApiError> {
-        let writing = self.writing();
-        let mut state = self.server.state();
-        let served = find(&state, kind)?;
-        let unconditional = DeletePreconditions::default();
-        objects::delete(&mut state, &served, (namespace, name), &unconditional, &writing).map(|_| ())
+        self.write(kind, |state, served, writing| {
+            let (key, always) = ((namespace, name), DeletePreconditions::default());
+            garbage::delete(state, served, key, &always, Propagation::Background, writing).map(|_| ())
+        })
     }
 
     /// Makes sure that a namespace is there.
@@ -101,10 +122,6 @@ impl Local {
     pub fn changes(&self) -> Changes {
         Changes(self.server.state().store.follow())
     }
-}
-
-fn find(state: &State, kind: &Kind) -> Result<Served, ApiError> {
-    state.catalog.find(kind).ok_or_else(ApiError::no_such_path)
 }
 
 /// The changes of a server, one after the other.

@@ -3,14 +3,35 @@
 //! Responsible for what kube-apiserver and etcd are responsible for: kinds, objects, revisions, watches, patches, field
 //! ownership, validation and the wording of refusals. It does not know what any object is for: nothing here reconciles.
 
+mod admission;
 mod catalog;
+mod crds;
+mod discovery;
 pub mod errors;
+mod fields;
+mod garbage;
 pub mod kinds;
+mod lists;
 mod local;
 mod metadata;
 mod objects;
+mod openapi;
+mod ownership;
+mod patches;
+mod response;
+mod routes;
+mod rules;
+mod scale;
+mod schema;
+mod selectors;
+mod service;
+mod shaping;
 mod store;
+mod strategic;
+mod validation;
+mod verbs;
 mod versions;
+mod watches;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -21,6 +42,8 @@ use self::{catalog::Catalog, kinds::ResourceType, store::Store};
 pub use self::{
     errors::ApiError,
     local::{Changes, Local},
+    response::{ConnectionCut, ResponseBody},
+    service::ApiService,
     store::{Change, ChangeType},
 };
 use crate::clock::Clock;
@@ -122,6 +145,12 @@ impl ApiServer {
     /// Serves a further kind that no custom resource definition makes, as an aggregated API server would.
     pub fn install(&self, resource: ResourceType) {
         self.state().catalog.install(resource);
+    }
+
+    /// A connection, as a `tower::Service` of HTTP requests.
+    #[must_use]
+    pub fn service(&self) -> ApiService {
+        ApiService::new(self.clone())
     }
 
     /// Access from within the process as the field manager `manager`.

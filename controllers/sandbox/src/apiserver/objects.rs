@@ -1,4 +1,4 @@
-//! Writing whole objects: create, update of one part, delete.
+//! Writing whole objects: create, replace, delete.
 //!
 //! The rules every kind shares: names, preconditions, what a part may change, generation, finalizers, silence when
 //! nothing changed. It knows nothing of HTTP, and asks others about schemas and field ownership.
@@ -6,16 +6,19 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{
-    State,
+    State, admission,
     catalog::{Origin, Served},
     errors::{ApiError, Cause, Subject},
+    fields,
     kinds::{self, StatusWrites},
     metadata::{
         has_finalizers, is_terminating, metadata_mut, name_of, namespace_of, resource_version_of, text,
     },
+    ownership::{Applied, Manager, Managers, Operation, OwnedScope},
+    versions,
 };
 use crate::clock::seconds;
 
@@ -28,12 +31,31 @@ pub(super) enum Effect {
     DryRun,
 }
 
-/// Who writes, when, and how strictly.
+/// What becomes of fields that the schema does not name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum UnknownFields {
+    /// They are dropped in silence.
+    Dropped,
+    /// They are dropped and the writer is told.
+    Warned,
+    /// The write is refused.
+    Refused,
+}
+
+/// Who writes, when, and how strictly; and what the writer is to be told.
 #[derive(Debug, Clone)]
 pub(super) struct Writing {
     pub(super) manager: String,
     pub(super) now: DateTime<Utc>,
     pub(super) effect: Effect,
+    pub(super) unknown: UnknownFields,
+    pub(super) warnings: Vec<String>,
+}
+
+impl Writing {
+    pub(super) fn new(manager: &str, now: DateTime<Utc>, effect: Effect, unknown: UnknownFields) -> Self {
+        Self { manager: manager.to_owned(), now, effect, unknown, warnings: Vec::new() }
+    }
 }
 
 /// Which part of an object a write may change.
@@ -47,6 +69,24 @@ pub(super) enum Part {
     Scale,
 }
 
+/// As `managedFields` names the part.
+pub(super) fn subresource_of(part: Part) -> &'static str {
+    match part {
+        Part::Object => "",
+        Part::Status => "status",
+        Part::Scale => "scale",
+    }
+}
+
+/// What of an object can be owned through that part.
+pub(super) fn owned_scope(served: &Served, part: Part) -> OwnedScope {
+    match part {
+        Part::Status => OwnedScope::StatusAlone,
+        Part::Object | Part::Scale if served.has_status() => OwnedScope::AllButStatus,
+        Part::Object | Part::Scale => OwnedScope::All,
+    }
+}
+
 /// Must a replacement say which version it replaces?
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unconditional {
@@ -56,33 +96,62 @@ pub(super) enum Unconditional {
     Refused,
 }
 
+/// How a write bears on who owns what.
+enum Owners {
+    /// The writer comes to own what it changes.
+    OfChanges,
+    /// An application has settled it.
+    Settled(Managers),
+}
+
 /// Creates `object` in `namespace` (empty for cluster-scoped kinds).
 pub(super) fn create(
     state: &mut State,
     served: &Served,
     namespace: &str,
-    mut object: Value,
-    writing: &Writing,
+    object: Value,
+    writing: &mut Writing,
 ) -> Result<Arc<Value>, ApiError> {
-    check_type(served, &mut object)?;
-    place(served, namespace, &mut object)?;
     if !resource_version_of(&object).is_empty() {
         return Err(ApiError::bad_request("resourceVersion should not be set on objects to be created"));
     }
-    require_namespace(state, served, namespace_of(&object))?;
+    insert(state, served, namespace, object, Owners::OfChanges, writing)
+}
+
+/// Creates the object that an application made of nothing.
+pub(super) fn create_applied(
+    state: &mut State,
+    served: &Served,
+    namespace: &str,
+    applied: Applied,
+    writing: &mut Writing,
+) -> Result<Arc<Value>, ApiError> {
+    insert(state, served, namespace, applied.object, Owners::Settled(applied.managers), writing)
+}
+
+fn insert(
+    state: &mut State,
+    served: &Served,
+    namespace: &str,
+    mut object: Value,
+    owners: Owners,
+    writing: &mut Writing,
+) -> Result<Arc<Value>, ApiError> {
+    check_stated_type(served, &mut object)?;
+    place(served, namespace, &mut object)?;
+    require_namespace(state, served, namespace_of(&object), name_of(&object))?;
     stamp_new(state, served, &mut object, writing);
-    let name = name_of(&object).to_owned();
-    if state.store.get(served.stored_as(), namespace_of(&object), &name).is_some() {
-        return Err(ApiError::already_exists(served.name(), &name));
+    if name_of(&object).is_empty() {
+        return Err(nameless(served));
     }
-    if name.is_empty() {
-        let subject = Subject { resource: served.name(), kind: &served.resource.kind, name: "" };
-        let cause = Cause {
-            field: "metadata.name".to_owned(),
-            reason: "FieldValueRequired",
-            message: "Required value: name or generateName is required".to_owned(),
-        };
-        return Err(ApiError::invalid(subject, &[cause]));
+    admission::shape(served, &mut object, writing)?;
+    prepare_new(served, &mut object);
+    let nothing = json!({"metadata": {}});
+    own(served, Part::Object, &nothing, &mut object, owners, writing);
+    admission::judge(served, &object, None)?;
+    let object = versions::to_stored(served, object);
+    if state.store.get(served.stored_as(), namespace_of(&object), name_of(&object)).is_some() {
+        return Err(ApiError::already_exists(served.name(), name_of(&object)));
     }
     Ok(match writing.effect {
         Effect::Stored => state.store.put(&served.resource.storage, object),
@@ -90,8 +159,18 @@ pub(super) fn create(
     })
 }
 
+fn nameless(served: &Served) -> ApiError {
+    let subject = Subject { resource: served.name(), kind: &served.resource.kind, name: "" };
+    let cause = Cause {
+        field: "metadata.name".to_owned(),
+        reason: "FieldValueRequired",
+        message: "Required value: name or generateName is required".to_owned(),
+    };
+    ApiError::invalid(subject, &[cause])
+}
+
 /// The body must be of the kind and version of the path; what it leaves out is filled in.
-fn check_type(served: &Served, object: &mut Value) -> Result<(), ApiError> {
+pub(super) fn check_stated_type(served: &Served, object: &mut Value) -> Result<(), ApiError> {
     let Some(fields) = object.as_object_mut() else {
         return Err(ApiError::bad_request("the body of the request is not an object"));
     };
@@ -99,11 +178,10 @@ fn check_type(served: &Served, object: &mut Value) -> Result<(), ApiError> {
     for (field, wanted) in expected {
         let found = fields.entry(field).or_insert_with(|| Value::String(wanted.clone()));
         if found.as_str() != Some(wanted) {
-            let message = format!(
-                "the {field} in the data ({}) does not match the expected {field} ({wanted})",
-                found.as_str().unwrap_or_default()
-            );
-            return Err(ApiError::bad_request(message));
+            let found = found.as_str().unwrap_or_default();
+            return Err(ApiError::bad_request(format!(
+                "the {field} in the data ({found}) does not match the expected {field} ({wanted})"
+            )));
         }
     }
     Ok(())
@@ -118,28 +196,31 @@ fn place(served: &Served, namespace: &str, object: &mut Value) -> Result<(), Api
     }
     let stated = metadata.get("namespace").and_then(Value::as_str).unwrap_or_default();
     if !stated.is_empty() && stated != namespace {
-        let message = format!(
-            "the namespace of the provided object does not match the namespace sent on the request ({stated} vs {namespace})"
-        );
-        return Err(ApiError::bad_request(message));
+        return Err(ApiError::bad_request(
+            "the namespace of the provided object does not match the namespace sent on the request",
+        ));
     }
     metadata.insert("namespace".to_owned(), json!(namespace));
     Ok(())
 }
 
-fn require_namespace(state: &State, served: &Served, namespace: &str) -> Result<(), ApiError> {
+fn require_namespace(state: &State, served: &Served, namespace: &str, name: &str) -> Result<(), ApiError> {
     if !served.is_namespaced() {
         return Ok(());
     }
-    let found = state.store.get(&kinds::NAMESPACES.resource(), "", namespace);
-    if found.is_some() { Ok(()) } else { Err(ApiError::not_found(&kinds::NAMESPACES.resource(), namespace)) }
+    let namespaces = kinds::NAMESPACES.resource();
+    let Some(found) = state.store.get(&namespaces, "", namespace) else {
+        return Err(ApiError::not_found(&namespaces, namespace));
+    };
+    if !is_terminating(found) {
+        return Ok(());
+    }
+    let why = format!("unable to create new content in namespace {namespace} because it is being terminated");
+    Err(ApiError::forbidden(served.name(), name, &why))
 }
 
 /// What the server alone decides about a new object.
 fn stamp_new(state: &mut State, served: &Served, object: &mut Value, writing: &Writing) {
-    if served.has_status() && served.resource.origin == Origin::Custom {
-        object.as_object_mut().map(|fields| fields.remove("status"));
-    }
     let uid = state.next_uid();
     let prefix = text(object, "generateName").to_owned();
     let generated = (name_of(object).is_empty() && !prefix.is_empty())
@@ -148,7 +229,14 @@ fn stamp_new(state: &mut State, served: &Served, object: &mut Value, writing: &W
     if let Some(name) = generated {
         metadata.insert("name".to_owned(), json!(name));
     }
-    for decided in ["deletionTimestamp", "deletionGracePeriodSeconds", "selfLink"] {
+    for decided in [
+        "deletionTimestamp",
+        "deletionGracePeriodSeconds",
+        "selfLink",
+        "managedFields",
+        "resourceVersion",
+        "generation",
+    ] {
         metadata.remove(decided);
     }
     metadata.insert("uid".to_owned(), json!(uid));
@@ -158,8 +246,29 @@ fn stamp_new(state: &mut State, served: &Served, object: &mut Value, writing: &W
     }
 }
 
+/// A new object has no status but what its kind starts with; nodes report theirs at once.
+fn prepare_new(served: &Served, object: &mut Value) {
+    if served.has_status()
+        && !kinds::NODES.is_of(served.name())
+        && let Some(fields) = object.as_object_mut()
+    {
+        fields.remove("status");
+    }
+    if kinds::PODS.is_of(served.name()) {
+        object["status"] = json!({"phase": "Pending"});
+    }
+    if kinds::NAMESPACES.is_of(served.name()) {
+        object["status"] = json!({"phase": "Active"});
+        object["spec"]["finalizers"] = json!(["kubernetes"]);
+        object["metadata"]["labels"]["kubernetes.io/metadata.name"] = json!(name_of(object));
+    }
+}
+
+/// Custom resources always, built-in kinds where their status is separate; pods, nodes and namespaces never.
 fn counts_generations(served: &Served) -> bool {
-    served.has_status() || served.resource.origin == Origin::Custom
+    let uncounted = [kinds::NODES, kinds::NAMESPACES, kinds::SERVICES];
+    served.resource.origin == Origin::Custom
+        || (served.has_status() && !uncounted.iter().any(|kind| kind.is_of(served.name())))
 }
 
 /// Replaces one part of an object by what `object` says of it.
@@ -167,16 +276,15 @@ pub(super) fn update(
     state: &mut State,
     served: &Served,
     part: Part,
-    object: Value,
+    mut object: Value,
     unconditional: Unconditional,
-    writing: &Writing,
+    writing: &mut Writing,
 ) -> Result<Arc<Value>, ApiError> {
-    let mut object = object;
-    check_type(served, &mut object)?;
-    let (namespace, name) = (namespace_of(&object).to_owned(), name_of(&object).to_owned());
-    let old = existing(state, served, &namespace, &name)?;
+    check_stated_type(served, &mut object)?;
+    let old = existing(state, served, namespace_of(&object), name_of(&object))?;
     if resource_version_of(&object).is_empty() && unconditional == Unconditional::Refused {
-        let subject = Subject { resource: served.name(), kind: &served.resource.kind, name: &name };
+        let subject =
+            Subject { resource: served.name(), kind: &served.resource.kind, name: name_of(&object) };
         let cause = Cause {
             field: "metadata.resourceVersion".to_owned(),
             reason: "FieldValueInvalid",
@@ -204,23 +312,96 @@ pub(super) fn replace(
     served: &Served,
     part: Part,
     old: &Arc<Value>,
+    new: Value,
+    writing: &mut Writing,
+) -> Result<Arc<Value>, ApiError> {
+    supersede(state, served, part, old, new, Owners::OfChanges, writing)
+}
+
+/// Stores what an application made of `old`.
+pub(super) fn replace_applied(
+    state: &mut State,
+    served: &Served,
+    part: Part,
+    old: &Arc<Value>,
+    applied: Applied,
+    writing: &mut Writing,
+) -> Result<Arc<Value>, ApiError> {
+    supersede(state, served, part, old, applied.object, Owners::Settled(applied.managers), writing)
+}
+
+fn supersede(
+    state: &mut State,
+    served: &Served,
+    part: Part,
+    old: &Arc<Value>,
     mut new: Value,
-    writing: &Writing,
+    owners: Owners,
+    writing: &mut Writing,
 ) -> Result<Arc<Value>, ApiError> {
     check_preconditions(served, old, &new)?;
-    keep_decided(old, &mut new);
-    keep_other_parts(served, part, old, &mut new);
-    count_generation(served, part, old, &mut new);
-    if new == **old {
+    let resets = resets_owners(&new);
+    let before = versions::present(served, old);
+    keep_decided(&before, &mut new);
+    keep_other_parts(served, part, &before, &mut new);
+    admission::shape(served, &mut new, writing)?;
+    if matches!(owners, Owners::OfChanges) && !resets && new == *before {
         return Ok(old.clone());
     }
+    count_generation(served, part, &before, &mut new);
+    if resets {
+        metadata_mut(&mut new).remove("managedFields");
+    }
+    own(served, part, &before, &mut new, owners, writing);
+    if new == *before {
+        return Ok(old.clone());
+    }
+    admission::judge(served, &new, Some(&before))?;
+    let new = versions::to_stored(served, new);
     if writing.effect == Effect::DryRun {
         return Ok(Arc::new(new));
     }
-    if is_terminating(&new) && !has_finalizers(&new) {
+    if is_terminating(&new) && !is_held(&new) {
         return Ok(state.store.remove(&served.resource.storage, new));
     }
     Ok(state.store.put(&served.resource.storage, new))
+}
+
+/// A list of one empty entry asks to forget all owners.
+fn resets_owners(object: &Value) -> bool {
+    let entries = object["metadata"]["managedFields"].as_array();
+    entries.is_some_and(|entries| matches!(entries.as_slice(), [only] if *only == json!({})))
+}
+
+/// Finalizers of its own, or those of a namespace's spec, keep an object from going.
+pub(super) fn is_held(object: &Value) -> bool {
+    let emptying = object["kind"] == "Namespace"
+        && object["apiVersion"] == "v1"
+        && object["spec"]["finalizers"].as_array().is_some_and(|finalizers| !finalizers.is_empty());
+    has_finalizers(object) || emptying
+}
+
+fn own(served: &Served, part: Part, old: &Value, new: &mut Value, owners: Owners, writing: &Writing) {
+    let managers = match owners {
+        Owners::Settled(managers) => managers,
+        Owners::OfChanges => {
+            let schema = served.version.rules.as_ref().map(|rules| &rules.schema);
+            let scope = owned_scope(served, part);
+            let mut difference = fields::compare(old, new, schema);
+            difference.changed = scope.restrict(difference.changed);
+            difference.removed = scope.restrict(difference.removed);
+            let mut managers = Managers::of(new);
+            let manager = Manager {
+                name: writing.manager.clone(),
+                operation: Operation::Update,
+                api_version: served.version.api_version.clone(),
+                subresource: subresource_of(part),
+            };
+            managers.changed_by(&manager, &difference, &seconds(writing.now));
+            managers
+        }
+    };
+    managers.write(new);
 }
 
 fn check_preconditions(served: &Served, old: &Value, new: &Value) -> Result<(), ApiError> {
@@ -231,9 +412,7 @@ fn check_preconditions(served: &Served, old: &Value, new: &Value) -> Result<(), 
     }
     let (wanted, uid) = (text(new, "uid"), text(old, "uid"));
     if !wanted.is_empty() && wanted != uid {
-        let why = format!(
-            "StorageError: invalid object, Code: 4, Key: , ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: {wanted}, UID in object meta: {uid}"
-        );
+        let why = format!("Precondition failed: UID in precondition: {wanted}, UID in object meta: {uid}");
         return Err(ApiError::conflict(served.name(), name, &why));
     }
     Ok(())
@@ -253,6 +432,7 @@ fn keep_decided(old: &Value, new: &mut Value) {
         "deletionGracePeriodSeconds",
         "resourceVersion",
         "selfLink",
+        "managedFields",
     ];
     for field in decided {
         match old["metadata"].get(field) {
@@ -265,24 +445,16 @@ fn keep_decided(old: &Value, new: &mut Value) {
 /// Outside its part a write changes nothing.
 fn keep_other_parts(served: &Served, part: Part, old: &Value, new: &mut Value) {
     let Some(fields) = new.as_object_mut() else { return };
+    let kept = if part == Part::Status { fields.remove("status") } else { old.get("status").cloned() };
     match part {
-        Part::Object | Part::Scale => {
-            if served.has_status() {
-                match old.get("status") {
-                    Some(status) => fields.insert("status".to_owned(), status.clone()),
-                    None => fields.remove("status"),
-                };
-            }
-        }
-        Part::Status => {
-            let status = fields.remove("status");
-            *fields = old.as_object().cloned().unwrap_or_default();
-            match status {
-                Some(status) => fields.insert("status".to_owned(), status),
-                None => fields.remove("status"),
-            };
-        }
+        Part::Object | Part::Scale if !served.has_status() => return,
+        Part::Object | Part::Scale => {}
+        Part::Status => *fields = old.as_object().cloned().unwrap_or_default(),
     }
+    match kept {
+        Some(status) => fields.insert("status".to_owned(), status),
+        None => fields.remove("status"),
+    };
 }
 
 fn count_generation(served: &Served, part: Part, old: &Value, new: &mut Value) {
@@ -296,14 +468,13 @@ fn count_generation(served: &Served, part: Part, old: &Value, new: &mut Value) {
 /// Whether two states of an object ask for the same: all but metadata, and but the status where it is separate.
 fn same_intent(served: &Served, old: &Value, new: &Value) -> bool {
     let (Some(old), Some(new)) = (old.as_object(), new.as_object()) else { return false };
-    let counts = |field: &str| match served.version.status {
+    let asks = |field: &str| match served.version.status {
         StatusWrites::Subresource => field != "metadata" && field != "status",
         StatusWrites::WithObject => field != "metadata",
     };
-    let of =
-        |object: &'_ serde_json::Map<String, Value>| object.iter().filter(|(field, _)| counts(field)).count();
-    of(old) == of(new)
-        && old.iter().filter(|(field, _)| counts(field)).all(|(field, value)| new.get(field) == Some(value))
+    let count = |object: &Map<String, Value>| object.keys().filter(|field| asks(field)).count();
+    count(old) == count(new)
+        && old.iter().filter(|(field, _)| asks(field)).all(|(field, value)| new.get(field) == Some(value))
 }
 
 /// Conditions on what may be deleted.
@@ -322,57 +493,60 @@ pub(super) enum Deletion {
     Waiting(Arc<Value>),
 }
 
-/// Deletes an object, or marks it for deletion while finalizers hold it.
+/// Deletes an object, or marks it for deletion while finalizers hold it; `further` finalizers are added first.
 pub(super) fn delete(
     state: &mut State,
     served: &Served,
-    key: (&str, &str),
-    preconditions: &DeletePreconditions,
+    old: &Arc<Value>,
+    further: &[&str],
     writing: &Writing,
-) -> Result<Deletion, ApiError> {
-    let old = existing(state, served, key.0, key.1)?;
-    check_delete_preconditions(served, &old, preconditions)?;
-    let mut object = (*old).clone();
-    if !has_finalizers(&old) {
-        return Ok(Deletion::Gone(match writing.effect {
+) -> Deletion {
+    let mut object = (**old).clone();
+    if !is_held(old) && further.is_empty() {
+        return Deletion::Gone(match writing.effect {
             Effect::Stored => state.store.remove(&served.resource.storage, object),
-            Effect::DryRun => old,
-        }));
+            Effect::DryRun => old.clone(),
+        });
     }
-    if is_terminating(&old) {
-        return Ok(Deletion::Waiting(old));
+    if is_terminating(old) {
+        return Deletion::Waiting(old.clone());
     }
+    let generation = old["metadata"]["generation"].as_i64();
     let metadata = metadata_mut(&mut object);
     metadata.insert("deletionTimestamp".to_owned(), json!(seconds(writing.now)));
     metadata.insert("deletionGracePeriodSeconds".to_owned(), json!(0));
-    if let Some(generation) = old["metadata"]["generation"].as_i64() {
+    if let Some(generation) = generation {
         metadata.insert("generation".to_owned(), json!(generation + 1));
     }
-    Ok(Deletion::Waiting(match writing.effect {
+    if !further.is_empty() {
+        let mut finalizers = old["metadata"]["finalizers"].as_array().cloned().unwrap_or_default();
+        finalizers.extend(further.iter().map(|finalizer| json!(finalizer)));
+        metadata.insert("finalizers".to_owned(), Value::Array(finalizers));
+    }
+    if kinds::NAMESPACES.is_of(served.name()) {
+        object["status"]["phase"] = json!("Terminating");
+    }
+    Deletion::Waiting(match writing.effect {
         Effect::Stored => state.store.put(&served.resource.storage, object),
         Effect::DryRun => Arc::new(object),
-    }))
+    })
 }
 
-fn check_delete_preconditions(
+/// Refuses a deletion whose preconditions do not hold.
+pub(super) fn check_delete_preconditions(
     served: &Served,
     old: &Value,
     preconditions: &DeletePreconditions,
 ) -> Result<(), ApiError> {
     let pairs = [
-        ("UID", "UID in object meta", &preconditions.uid, text(old, "uid")),
-        (
-            "ResourceVersion",
-            "ResourceVersion in object meta",
-            &preconditions.resource_version,
-            resource_version_of(old),
-        ),
+        ("UID", &preconditions.uid, text(old, "uid")),
+        ("ResourceVersion", &preconditions.resource_version, resource_version_of(old)),
     ];
-    for (name, place, wanted, found) in pairs {
-        if let Some(wanted) = wanted
-            && wanted != found
-        {
-            let why = format!("Precondition failed: {name} in precondition: {wanted}, {place}: {found}");
+    for (name, wanted, found) in pairs {
+        if let Some(wanted) = wanted.as_deref().filter(|wanted| *wanted != found) {
+            let why = format!(
+                "Precondition failed: {name} in precondition: {wanted}, {name} in object meta: {found}"
+            );
             return Err(ApiError::conflict(served.name(), name_of(old), &why));
         }
     }

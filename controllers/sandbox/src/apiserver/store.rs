@@ -4,7 +4,7 @@
 //! order in which they changed.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::{Arc, OnceLock},
 };
 
@@ -13,12 +13,13 @@ use serde_json::Value;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
 use super::{
+    garbage::Place,
     kinds::{GroupResource, Kind},
-    metadata::{name_of, namespace_of, set_resource_version},
+    metadata::{name_of, namespace_of, set_resource_version, text},
 };
 
 /// How many changes a server remembers before watches and pages from further back get 410 Gone.
-pub const HISTORY: usize = 2000;
+pub(super) const HISTORY: usize = 2000;
 
 /// What happened to an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +53,11 @@ impl Change {
     pub(super) fn json(&self) -> Bytes {
         self.rendered.get_or_init(|| Bytes::from(self.object.to_string())).clone()
     }
+}
+
+fn owner_uids(object: &Value) -> impl Iterator<Item = &str> {
+    let references = object["metadata"]["ownerReferences"].as_array().into_iter().flatten();
+    references.filter_map(|reference| reference["uid"].as_str())
 }
 
 type Names = BTreeMap<String, Arc<Value>>;
@@ -100,6 +106,11 @@ pub(super) struct Store {
     history: VecDeque<Arc<Change>>,
     watchers: BTreeMap<GroupResource, Vec<UnboundedSender<Arc<Change>>>>,
     followers: Vec<UnboundedSender<Arc<Change>>>,
+    /// Where the object with that uid is, and which objects name it as their owner.
+    places: BTreeMap<String, Place>,
+    owned: BTreeMap<String, BTreeSet<Place>>,
+    /// Changes whose consequences have not been drawn yet.
+    unsettled: VecDeque<Arc<Change>>,
 }
 
 impl Store {
@@ -111,6 +122,9 @@ impl Store {
             history: VecDeque::new(),
             watchers: BTreeMap::new(),
             followers: Vec::new(),
+            places: BTreeMap::new(),
+            owned: BTreeMap::new(),
+            unsettled: VecDeque::new(),
         }
     }
 
@@ -188,6 +202,8 @@ impl Store {
             revision: self.revision,
             rendered: OnceLock::new(),
         });
+        self.index(&change);
+        self.unsettled.push_back(change.clone());
         if let Some(watchers) = self.watchers.get_mut(&kind.resource()) {
             watchers.retain(|watcher| watcher.send(change.clone()).is_ok());
         }
@@ -196,6 +212,61 @@ impl Store {
         if self.history.len() > HISTORY {
             self.forget_oldest();
         }
+    }
+
+    /// Keeps places and owners true; objects that neither own nor are owned cost one entry.
+    fn index(&mut self, change: &Change) {
+        let object = &change.object;
+        let place: Place = (change.kind.clone(), namespace_of(object).to_owned(), name_of(object).to_owned());
+        for uid in change.previous.iter().flat_map(|previous| owner_uids(previous)) {
+            if let Some(dependents) = self.owned.get_mut(uid) {
+                dependents.remove(&place);
+                if dependents.is_empty() {
+                    self.owned.remove(uid);
+                }
+            }
+        }
+        if change.what == ChangeType::Deleted {
+            self.places.remove(text(object, "uid"));
+            return;
+        }
+        for uid in owner_uids(object) {
+            self.owned.entry(uid.to_owned()).or_default().insert(place.clone());
+        }
+        if change.what == ChangeType::Added {
+            self.places.insert(text(object, "uid").to_owned(), place);
+        }
+    }
+
+    /// The next change whose consequences have not been drawn.
+    pub(super) fn next_unsettled(&mut self) -> Option<Arc<Change>> {
+        self.unsettled.pop_front()
+    }
+
+    /// The objects that name the owner `uid`.
+    pub(super) fn dependents(&self, uid: &str) -> Vec<Place> {
+        self.owned.get(uid).into_iter().flatten().cloned().collect()
+    }
+
+    /// Where the object `uid` is.
+    pub(super) fn place_of(&self, uid: &str) -> Option<Place> {
+        self.places.get(uid).cloned()
+    }
+
+    /// The names of a kind's objects in one namespace.
+    pub(super) fn names(&self, resource: &GroupResource, namespace: &str) -> Vec<String> {
+        self.iter(resource, Some(namespace)).map(|object| name_of(object).to_owned()).collect()
+    }
+
+    /// Namespace and name of every object of a kind.
+    pub(super) fn keys(&self, resource: &GroupResource) -> Vec<(String, String)> {
+        let key = |object: &Arc<Value>| (namespace_of(object).to_owned(), name_of(object).to_owned());
+        self.iter(resource, None).map(key).collect()
+    }
+
+    /// Whether anything is in a namespace.
+    pub(super) fn holds_any_in(&self, namespace: &str) -> bool {
+        self.tables.values().any(|table| table.0.contains_key(namespace))
     }
 
     fn forget_oldest(&mut self) {

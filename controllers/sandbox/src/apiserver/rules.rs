@@ -1,0 +1,133 @@
+//! The rules of a kind: its schema and the CEL rules within it, compiled once.
+//!
+//! It ties shaping, structural validation and CEL together in the order of kube-apiserver.
+
+use std::fmt;
+
+use kube_cel::{CompiledSchema, ErrorKind, Validator, compile_schema};
+use serde_json::Value;
+
+use super::{
+    errors::Cause,
+    schema::{Schema, SchemaError},
+    shaping,
+    validation::{shown, violations},
+};
+
+/// What objects of a kind must look like.
+pub(super) struct Rules {
+    pub(super) schema: Schema,
+    /// The schema as it was given, for `/openapi/v3`.
+    pub(super) raw: Value,
+    /// None where the schema has no CEL rule.
+    expressions: Option<CompiledSchema>,
+}
+
+impl fmt::Debug for Rules {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Rules").finish_non_exhaustive()
+    }
+}
+
+impl Rules {
+    /// Compiles the schema of a whole object.
+    pub(super) fn compile(raw: &Value) -> Result<Self, SchemaError> {
+        let expressions = mentions_expressions(raw).then(|| compile_schema(raw));
+        Ok(Self { schema: Schema::of_object(raw)?, raw: raw.clone(), expressions })
+    }
+
+    /// The CEL rules that do not compile, each with the compiler's words.
+    pub(super) fn broken_expressions(&self) -> Vec<String> {
+        let errors = self.expressions.iter().flat_map(CompiledSchema::compilation_errors);
+        errors.map(ToString::to_string).collect()
+    }
+
+    /// Fills in defaults.
+    pub(super) fn fill_in(&self, object: &mut Value) {
+        shaping::fill_in(object, &self.schema);
+    }
+
+    /// All that is wrong with `new`, an update of `old` where there is one.
+    pub(super) fn violations(&self, new: &Value, old: Option<&Value>) -> Vec<Cause> {
+        let mut causes = violations(new, old, &self.schema);
+        let Some(expressions) = &self.expressions else { return causes };
+        let blocking = [
+            "FieldValueNotSupported",
+            "FieldValueRequired",
+            "FieldValueTooLong",
+            "FieldValueTooMany",
+            "FieldValueTypeInvalid",
+        ];
+        if causes.iter().any(|cause| blocking.contains(&cause.reason)) {
+            causes.push(Cause {
+                field: "<nil>".to_owned(),
+                reason: "FieldValueInvalid",
+                message: "Invalid value: null: some validation rules were not checked because the object was invalid; correct the existing errors to complete validation".to_owned(),
+            });
+            return causes;
+        }
+        causes.extend(broken_rules(expressions, new, old));
+        causes
+    }
+}
+
+fn mentions_expressions(schema: &Value) -> bool {
+    match schema {
+        Value::Object(fields) => {
+            fields.contains_key("x-kubernetes-validations") || fields.values().any(mentions_expressions)
+        }
+        Value::Array(items) => items.iter().any(mentions_expressions),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+    }
+}
+
+fn broken_rules(expressions: &CompiledSchema, new: &Value, old: Option<&Value>) -> Vec<Cause> {
+    let Err(errors) = Validator::new().validate_compiled(expressions, new, old) else { return Vec::new() };
+    let mut causes: Vec<Cause> = errors
+        .into_iter()
+        // What an update left alone is blamed only by rules that look at the change itself.
+        .filter(|error| {
+            let place = at(new, &error.field_path);
+            error.rule.contains("oldSelf")
+                || place.is_none()
+                || old.and_then(|old| at(old, &error.field_path)) != place
+        })
+        .map(|error| {
+            let value = at(new, &error.field_path);
+            let message = match error.kind {
+                ErrorKind::ValidationFailure => error.message,
+                _ => format!("failed evaluating rule: {}: {}", error.rule, error.message),
+            };
+            let (reason, message) = worded(error.reason.as_deref(), value, &message);
+            Cause { field: error.field_path, reason, message }
+        })
+        .collect();
+    causes.sort();
+    causes
+}
+
+fn worded(reason: Option<&str>, value: Option<&Value>, message: &str) -> (&'static str, String) {
+    match reason {
+        Some("FieldValueForbidden") => ("FieldValueForbidden", format!("Forbidden: {message}")),
+        Some("FieldValueRequired") => ("FieldValueRequired", format!("Required value: {message}")),
+        Some("FieldValueDuplicate") => {
+            ("FieldValueDuplicate", format!("Duplicate value: {}", shown(value.unwrap_or(&Value::Null))))
+        }
+        // Structured values are not shown.
+        _ => match value {
+            Some(value) if !value.is_object() && !value.is_array() => {
+                ("FieldValueInvalid", format!("Invalid value: {}: {message}", shown(value)))
+            }
+            _ => ("FieldValueInvalid", format!("Invalid value: {message}")),
+        },
+    }
+}
+
+/// What is at a path such as `spec.rules[0].name`.
+fn at<'a>(object: &'a Value, path: &str) -> Option<&'a Value> {
+    let steps = path.split(['.', '[']).map(|step| step.trim_end_matches(']')).filter(|step| !step.is_empty());
+    steps.into_iter().try_fold(object, |value, step| match value {
+        Value::Array(items) => items.get(step.parse::<usize>().ok()?),
+        _ => value.get(step),
+    })
+}

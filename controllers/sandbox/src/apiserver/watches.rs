@@ -1,0 +1,237 @@
+//! Watches: what happens to selected objects, event by event.
+//!
+//! It knows the watch protocol (initial events, bookmarks, expiry, objects that enter and leave a selection), not how a
+//! change came about.
+
+use std::{collections::VecDeque, sync::Arc, time::Duration};
+
+use bytes::{BufMut, Bytes, BytesMut};
+use futures::{Stream, stream};
+use serde_json::{Value, json};
+use tokio::{
+    sync::mpsc::UnboundedReceiver,
+    time::{Instant, Interval, MissedTickBehavior, interval_at, sleep_until},
+};
+
+use super::{
+    ApiServer, State,
+    catalog::Served,
+    errors::ApiError,
+    metadata::set_resource_version,
+    response::ConnectionCut,
+    routes::Query,
+    selectors::Selection,
+    store::{Change, ChangeType},
+    versions,
+};
+
+/// How often a watch that asked for bookmarks gets one, if anything has changed since its last event.
+const BOOKMARK_PERIOD: Duration = Duration::from_secs(60);
+
+/// A watch under way.
+struct Watch {
+    server: ApiServer,
+    served: Served,
+    selection: Selection,
+    /// Events that go out before any change.
+    first: VecDeque<Bytes>,
+    /// None after an error event: nothing follows it.
+    changes: Option<UnboundedReceiver<Arc<Change>>>,
+    /// Changes up to this revision are known to the client.
+    seen: u64,
+    ends: Instant,
+    bookmarks: Option<Interval>,
+}
+
+/// The events that a request asks for, as frames of one line each.
+pub(super) fn watch(
+    server: &ApiServer,
+    state: &mut State,
+    served: Served,
+    selection: Selection,
+    query: &Query,
+) -> Result<impl Stream<Item = Result<Bytes, ConnectionCut>> + Send + 'static, ApiError> {
+    let from = starting_point(state, query)?;
+    let bookmarks = query.is_on("allowWatchBookmarks");
+    let mut watch = Watch {
+        server: server.clone(),
+        first: VecDeque::new(),
+        changes: None,
+        seen: from.unwrap_or_else(|| state.store.revision()),
+        ends: Instant::now() + lifetime(state, query),
+        bookmarks: bookmarks.then(bookmark_interval),
+        served,
+        selection,
+    };
+    if from.is_none() {
+        watch.first = initial_events(state, &watch.served, &watch.selection);
+        if query.is_on("sendInitialEvents") && bookmarks {
+            watch.first.push_back(initial_events_end(&watch.served, watch.seen));
+        }
+    }
+    match state.store.watch(watch.served.stored_as(), watch.seen) {
+        Ok(changes) => watch.changes = Some(changes),
+        Err(_) => watch.first.push_back(expired(watch.seen, state.store.revision())),
+    }
+    Ok(stream::unfold(watch, |mut watch| async move { Some((Ok(watch.next().await?), watch)) }))
+}
+
+/// The revision after which changes are wanted; none if the present state is to come first.
+fn starting_point(state: &State, query: &Query) -> Result<Option<u64>, ApiError> {
+    let matching = query.get("resourceVersionMatch");
+    if query.get("sendInitialEvents").is_some() && matching != Some("NotOlderThan") {
+        return Err(list_options_forbidden(
+            "resourceVersionMatch",
+            "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan",
+        ));
+    }
+    if query.get("sendInitialEvents").is_none() && matching.is_some() {
+        return Err(list_options_forbidden(
+            "resourceVersionMatch",
+            "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided",
+        ));
+    }
+    let stated = query.get("resourceVersion").unwrap_or("0");
+    let revision: u64 = stated.parse().map_err(|_| {
+        ApiError::bad_request(format!(
+            "invalid resource version \"{stated}\": strconv.ParseUint: invalid syntax"
+        ))
+    })?;
+    if query.is_on("sendInitialEvents") {
+        let present = state.store.revision();
+        return if revision > present {
+            Err(ApiError::too_large_revision(revision, present))
+        } else {
+            Ok(None)
+        };
+    }
+    Ok(Some(revision).filter(|revision| *revision != 0))
+}
+
+fn list_options_forbidden(field: &str, why: &str) -> ApiError {
+    ApiError::unprocessable(format!("ListOptions.meta.k8s.io \"\" is invalid: {field}: Forbidden: {why}"))
+}
+
+/// As long as the client says, else between half an hour and an hour, as kube-apiserver spreads them.
+fn lifetime(state: &mut State, query: &Query) -> Duration {
+    let stated = query.get("timeoutSeconds").and_then(|seconds| seconds.parse().ok());
+    Duration::from_secs(stated.unwrap_or_else(|| 1800 + state.uids.next() % 1800))
+}
+
+fn bookmark_interval() -> Interval {
+    let mut interval = interval_at(Instant::now() + BOOKMARK_PERIOD, BOOKMARK_PERIOD);
+    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    interval
+}
+
+fn initial_events(state: &State, served: &Served, selection: &Selection) -> VecDeque<Bytes> {
+    let all = state.store.iter(served.stored_as(), selection.namespace());
+    all.map(|object| versions::present(served, object))
+        .filter(|object| selection.matches(object))
+        .map(|object| frame("ADDED", object.to_string().as_bytes()))
+        .collect()
+}
+
+fn frame(what: &str, object: &[u8]) -> Bytes {
+    let mut line = BytesMut::with_capacity(object.len() + what.len() + 24);
+    line.put_slice(b"{\"type\":\"");
+    line.put_slice(what.as_bytes());
+    line.put_slice(b"\",\"object\":");
+    line.put_slice(object);
+    line.put_slice(b"}\n");
+    line.freeze()
+}
+
+fn initial_events_end(served: &Served, revision: u64) -> Bytes {
+    let metadata = json!({
+        "resourceVersion": revision.to_string(),
+        "creationTimestamp": null,
+        "annotations": {"k8s.io/initial-events-end": "true"},
+    });
+    bookmark(served, &metadata)
+}
+
+fn bookmark(served: &Served, metadata: &Value) -> Bytes {
+    let object = json!({
+        "kind": served.resource.kind,
+        "apiVersion": served.version.api_version,
+        "metadata": metadata,
+    });
+    frame("BOOKMARK", object.to_string().as_bytes())
+}
+
+fn expired(wanted: u64, present: u64) -> Bytes {
+    let error = ApiError::expired(format!("too old resource version: {wanted} ({present})"));
+    frame("ERROR", error.status().to_string().as_bytes())
+}
+
+impl Watch {
+    /// The next frame; none at the end of the watch.
+    async fn next(&mut self) -> Option<Bytes> {
+        if let Some(first) = self.first.pop_front() {
+            return Some(first);
+        }
+        loop {
+            let changes = self.changes.as_mut()?;
+            tokio::select! {
+                biased;
+                change = changes.recv() => {
+                    let change = change?;
+                    if change.revision > self.seen
+                        && let Some(event) = self.event(&change)
+                    {
+                        self.seen = change.revision;
+                        return Some(event);
+                    }
+                }
+                () = tick(&mut self.bookmarks) => {
+                    let revision = self.server.state().store.revision();
+                    // What was committed under the lock is in the channel already: a bookmark must not overtake it.
+                    if revision > self.seen && changes.is_empty() {
+                        self.seen = revision;
+                        let metadata = json!({"resourceVersion": revision.to_string(), "creationTimestamp": null});
+                        return Some(bookmark(&self.served, &metadata));
+                    }
+                }
+                () = sleep_until(self.ends) => return None,
+            }
+        }
+    }
+
+    /// How a change looks to this client; none if it concerns nothing that was selected.
+    fn event(&self, change: &Change) -> Option<Bytes> {
+        let is = (change.what != ChangeType::Deleted).then_some(&change.object);
+        let was = change.previous.as_ref();
+        let selected = |object: Option<&Arc<Value>>| {
+            object.is_some_and(|object| self.selection.matches(&versions::present(&self.served, object)))
+        };
+        match (selected(was), selected(is)) {
+            (false, false) => None,
+            (false, true) => Some(self.render("ADDED", change)),
+            (true, true) => Some(self.render("MODIFIED", change)),
+            (true, false) if change.what == ChangeType::Deleted => Some(self.render("DELETED", change)),
+            (true, false) => {
+                // It left the selection: the client sees its last selected state under the present revision.
+                let mut last = versions::present(&self.served, was?).as_ref().clone();
+                set_resource_version(&mut last, change.revision);
+                Some(frame("DELETED", last.to_string().as_bytes()))
+            }
+        }
+    }
+
+    fn render(&self, what: &str, change: &Change) -> Bytes {
+        if versions::is_stored_form(&self.served, &change.object) {
+            return frame(what, &change.json());
+        }
+        frame(what, versions::present(&self.served, &change.object).to_string().as_bytes())
+    }
+}
+
+async fn tick(interval: &mut Option<Interval>) {
+    match interval {
+        Some(interval) => {
+            interval.tick().await;
+        }
+        None => std::future::pending().await,
+    }
+}
