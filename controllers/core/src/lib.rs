@@ -4,6 +4,8 @@
 //! facts; nothing reads a clock, draws a random number or depends on the order in which facts arrived.
 
 pub mod conditions;
+pub mod cronhpa;
 pub mod fedhpa;
 pub mod reading;
 pub mod room;
+pub mod schedule;

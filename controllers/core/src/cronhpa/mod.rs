@@ -1,0 +1,22 @@
+//! What a CronHPA decides.
+//!
+//! Responsible for which bounds or counts hold at an instant, what became of each slot, and what is to be written
+//! to the target: `decide` is a function from a policy and facts to a decision that carries its
+//! reasons, `settle` turns the decision and what came of its write into the memory that the next
+//! decision starts from. Knows nothing of the wire.
+//!
+//! # What holds
+//!
+//! Bounds are state: what holds at an instant follows from the rules and the instant alone, whatever the
+//! controller missed. Each of min and max comes from the rule in force of the highest priority that sets it (ties:
+//! the larger); in force are the open windows and, for each bound, the latest point rule that sets it. Only slots
+//! that were missed are remembered against this: a slot past its deadline does not take effect.
+//!
+//! Counts of point rules are written once, when due. Counts of windows are held like bounds; a point rule that is
+//! due meanwhile changes what is given back at the window's end.
+
+pub mod composition;
+pub mod facts;
+pub mod owner;
+pub mod policy;
+
