@@ -7,6 +7,7 @@ mod agenda;
 pub mod apiserver;
 pub mod clock;
 pub mod demand;
+pub mod fault;
 mod fields;
 pub mod karmada;
 pub mod member;

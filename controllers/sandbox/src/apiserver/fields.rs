@@ -310,27 +310,32 @@ pub(super) fn merged(live: &Value, configuration: &Value, schema: Option<&Schema
     }
 }
 
-/// Items in the order of the configuration; those that only the live list has stay before what they preceded.
+/// Items in the order of the configuration; an item that only the live list has stays where it was among the others.
 fn merged_items(old: &[Value], new: &[Value], list: &Schema) -> Vec<Value> {
     let keys =
         |items: &[Value]| -> Vec<Option<Step>> { items.iter().map(|item| item_key(item, list)).collect() };
     let (old_keys, new_keys) = (keys(old), keys(new));
+    let same = |left: &Option<Step>, right: &Option<Step>| left.is_some() && left == right;
+    let place = |key: &Option<Step>, among: &[Option<Step>]| among.iter().position(|other| same(other, key));
+    let stated = |at: usize| match place(&new_keys[at], &old_keys) {
+        Some(before) => merged(&old[before], &new[at], list.items.as_deref()),
+        None => new[at].clone(),
+    };
     let mut result = Vec::with_capacity(old.len() + new.len());
     let mut next = 0;
-    for (item, key) in new.iter().zip(&new_keys) {
-        let Some(at) = old_keys.iter().position(|old| key.is_some() && old == key) else {
-            result.push(item.clone());
-            continue;
-        };
-        while next <= at {
-            if !new_keys.contains(&old_keys[next]) {
-                result.push(old[next].clone());
+    for (item, key) in old.iter().zip(&old_keys) {
+        match place(key, &new_keys) {
+            None => result.push(item.clone()),
+            // The configuration comes to this item before any other that both have: all it states until there.
+            Some(at)
+                if at >= next && (next..at).all(|earlier| place(&new_keys[earlier], &old_keys).is_none()) =>
+            {
+                result.extend((next..=at).map(stated));
+                next = at + 1;
             }
-            next += 1;
+            Some(_) => {}
         }
-        result.push(merged(&old[at], item, list.items.as_deref()));
     }
-    let left = (next..old.len()).filter(|at| !new_keys.contains(&old_keys[*at]));
-    result.extend(left.map(|at| old[at].clone()));
+    result.extend((next..new.len()).map(stated));
     result
 }

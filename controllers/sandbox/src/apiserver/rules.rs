@@ -38,8 +38,12 @@ impl Rules {
 
     /// The CEL rules that do not compile, each with the compiler's words.
     pub(super) fn broken_expressions(&self) -> Vec<String> {
-        let errors = self.expressions.iter().flat_map(CompiledSchema::compilation_errors);
-        errors.map(ToString::to_string).collect()
+        let mut broken = Vec::new();
+        if let Some(expressions) = &self.expressions {
+            collect_broken(expressions, &mut broken);
+        }
+        broken.sort();
+        broken
     }
 
     /// Fills in defaults.
@@ -68,6 +72,15 @@ impl Rules {
         }
         causes.extend(broken_rules(expressions, new, old));
         causes
+    }
+}
+
+fn collect_broken(schema: &CompiledSchema, broken: &mut Vec<String>) {
+    broken.extend(schema.compilation_errors().into_iter().map(ToString::to_string));
+    let single = schema.items.iter().chain(&schema.additional_properties).map(AsRef::as_ref);
+    let several = schema.all_of.iter().chain(&schema.any_of).chain(&schema.one_of);
+    for part in schema.properties.values().chain(single).chain(several) {
+        collect_broken(part, broken);
     }
 }
 
