@@ -10,12 +10,14 @@ use super::{
     bounds::{self, InForce, Yielded},
     counts::{Count, count},
     decision::{Decision, FedHpaCondition as Condition, Part, Write},
-    facts::{Binding, Candidacy, Cluster, Facts, Placement, Scheduling, Target, Template},
+    facts::{
+        Binding, Candidacy, Cluster, Facts, HpaReport, MemberHpa, Placement, Scheduling, Target, Template,
+    },
     moves::{self, Install, Installed, Presence, Standing, Step},
     policy::{Bounds, Policy, Strategy},
     rebalance::{self, InForceSplit, Verdict},
     release, report,
-    split::{self, Claim, Floors, Shares},
+    split::{self, Claim, Floors, Groups, Shares},
     trail::{Change, Reason, Trail},
     write_back::{self, Answer},
 };
@@ -53,7 +55,7 @@ impl Decision {
         }
     }
 
-    fn look_again_by(&mut self, at: Option<DateTime<Utc>>) {
+    pub(super) fn look_again_by(&mut self, at: Option<DateTime<Utc>>) {
         self.look_again = [self.look_again, at].into_iter().flatten().min();
     }
 }
@@ -205,13 +207,19 @@ impl Steady<'_> {
 
     /// Keeps the split in force or takes the ideal.
     fn reconsider(&self, previous: &InForceSplit, divided: Divided, decision: &mut Decision) -> InForceSplit {
-        let ideal = split::ideal(divided.totals, &divided.claims, Floors::ByWeight, &mut Trail::default());
+        let ideal = split::ideal(
+            divided.totals,
+            groups(self.binding),
+            &divided.claims,
+            Floors::ByWeight,
+            &mut Trail::default(),
+        );
         let question = rebalance::Question {
             previous,
             ideal: &ideal,
             totals: divided.totals,
             fingerprint: &divided.fingerprint,
-            candidates: &divided.claims.keys().cloned().collect(),
+            claims: &divided.claims,
             saturated: &decision.saturated,
             now: self.facts.now,
         };
@@ -239,7 +247,8 @@ impl Steady<'_> {
         decision: &mut Decision,
     ) -> InForceSplit {
         decision.trail.note(Reason::Adopted { change, clusters });
-        let ideal = split::ideal(divided.totals, &divided.claims, floors, &mut decision.trail);
+        let ideal =
+            split::ideal(divided.totals, groups(self.binding), &divided.claims, floors, &mut decision.trail);
         decision.unplaced = ideal.unplaced;
         let share = |name: String| {
             let share = ideal.shares.get(&name).copied().unwrap_or_default();
@@ -284,9 +293,10 @@ impl Steady<'_> {
                 unknown.push(name.clone());
             }
             let limit = if terms.elastic { None } else { room };
-            let ceiling = limit.unwrap_or(u32::MAX).min(terms.cap.unwrap_or(u32::MAX));
+            let cap = terms.cap.unwrap_or(u32::MAX);
+            let ceiling = limit.unwrap_or(u32::MAX).min(cap);
             let load = counts.get(name).map_or(0, |count| count.load);
-            let bonus = if saturated.contains(name) { rebalance::saturation_bonus(load) } else { 0 };
+            let thirst = if saturated.contains(name) { rebalance::saturation_bonus(load) } else { 0 };
             let weight = match self.policy.distribution.strategy {
                 Strategy::Capacity => u64::from(limit.unwrap_or(max).min(ceiling)) * u64::from(terms.weight),
                 Strategy::Weighted => u64::from(terms.weight),
@@ -296,8 +306,10 @@ impl Steady<'_> {
                 tier: terms.tier,
                 weight,
                 floor: terms.floor.min(ceiling),
+                cap,
                 ceiling,
-                demand: load.saturating_add(bonus),
+                demand: load,
+                thirst,
                 awake: cluster.hpa.is_some()
                     || self.binding.clusters.get(name).is_some_and(|entry| *entry > 0),
             };
@@ -311,23 +323,14 @@ impl Steady<'_> {
         let standings = reachable
             .map(|(name, cluster)| (name.clone(), self.standing(name, cluster, counts.get(name))))
             .collect();
-        moves::next_step(totals, shares, &standings, self.facts.now)
+        moves::next_step(totals, groups(self.binding), shares, &standings, self.facts.now)
     }
 
     fn standing(&self, name: &str, cluster: &Cluster, count: Option<&Count>) -> Standing {
         let entry = self.binding.clusters.get(name).copied().unwrap_or(0);
         let presence = match &cluster.hpa {
-            Some(hpa) if hpa.leaving => Presence::Leaving { max: hpa.bounds.max.max(hpa.before.max) },
-            Some(hpa) => Presence::Hpa(Installed {
-                bounds: hpa.bounds,
-                before: hpa.before,
-                since: hpa.since,
-                confirmed: hpa.report.known().and_then(|report| report.bounds),
-                within: hpa
-                    .report
-                    .fresh()
-                    .is_some_and(|report| report.current.max(report.desired) <= hpa.bounds.max),
-            }),
+            Some(hpa) if hpa.leaving => Presence::Leaving(installed(hpa)),
+            Some(hpa) => Presence::Hpa(installed(hpa)),
             None if entry == 0 => Presence::Absent,
             None => Presence::Entry { replicas: entry, prepared: self.prepared(cluster) },
         };
@@ -370,7 +373,7 @@ impl Steady<'_> {
             interval: self.policy.write_back_interval,
             now: self.facts.now,
         };
-        acknowledge(self.binding, self.facts.now, decision);
+        acknowledge(self.binding, self.template, self.facts.now, decision);
         let answer = if write_back::sum(&wanted) == 0 { Answer::True } else { write_back::answer(&question) };
         match &answer {
             Answer::True => {}
@@ -399,13 +402,35 @@ impl Steady<'_> {
     }
 }
 
+fn installed(hpa: &MemberHpa) -> Installed {
+    let within = |report: &HpaReport| report.current.max(report.desired) <= hpa.bounds.max;
+    Installed {
+        bounds: hpa.bounds,
+        before: hpa.before,
+        since: hpa.since,
+        confirmed: hpa.report.known().and_then(|report| report.bounds),
+        within: hpa.report.fresh().is_some_and(within),
+    }
+}
+
+/// How many clusters the policy's spread constraints allow.
+fn groups(binding: &Binding) -> Groups {
+    Groups { fewest: binding.min_groups.unwrap_or(0), most: binding.max_groups.unwrap_or(u32::MAX) }
+}
+
 /// Notes that the binding has caught up with the last round.
-pub(super) fn acknowledge(binding: &Binding, now: DateTime<Utc>, decision: &mut Decision) {
-    if let Some(round) = &mut decision.round
-        && round.acknowledged.is_none()
-        && write_back::acknowledged(round, binding, now)
-    {
+pub(super) fn acknowledge(
+    binding: &Binding,
+    template: &Template,
+    now: DateTime<Utc>,
+    decision: &mut Decision,
+) {
+    let Some(round) = decision.round.as_mut().filter(|round| round.acknowledged.is_none()) else { return };
+    if write_back::acknowledged(round, binding, template, now) {
         round.acknowledged = Some(now);
+    } else {
+        let until = write_back::acknowledged_by(round, now);
+        decision.look_again_by(Some(until));
     }
 }
 

@@ -5,15 +5,18 @@
 //! nothing of why the shares are what they are.
 //!
 //! A member's HPA acts on an edited spec up to a sync period later, so a lowered max counts as its old value
-//! until it has *settled*, while a raised one counts at once; a lowered min counts at once, a raised one when that
-//! many replicas are ready. Each call takes one step; its state is in the objects.
+//! until it has *settled*, while a raised one counts at once; a lowered min counts at once, a raised one when the
+//! HPA has surely seen it and that many replicas are ready. Each call takes one step; its state is in the objects.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Duration, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{policy::Bounds, split::Shares};
+use super::{
+    policy::Bounds,
+    split::{Groups, Shares},
+};
 
 /// What a member cluster has of the workload.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,11 +43,8 @@ pub enum Presence {
     },
     /// An HPA of ours.
     Hpa(Installed),
-    /// An HPA of ours that is being deleted; until it is gone it may act with this max.
-    Leaving {
-        /// Replicas it may still go up to.
-        max: u32,
-    },
+    /// An HPA of ours that is being deleted; until it is gone it may act.
+    Leaving(Installed),
 }
 
 /// An HPA in a member, as far as it can be known from outside.
@@ -83,8 +83,11 @@ impl Installed {
         if self.settled(now) { self.bounds.max } else { self.bounds.max.max(self.before.max) }
     }
 
-    fn sure_min(&self, ready: u32) -> u32 {
-        if ready >= self.bounds.min { self.bounds.min } else { self.bounds.min.min(self.before.min) }
+    /// Enough ready replicas do not make a raised min sure: until the HPA has seen it, it may still go below.
+    fn sure_min(&self, ready: u32, now: DateTime<Utc>) -> u32 {
+        let seen = now >= self.settles_at()
+            && self.confirmed.is_none_or(|confirmed| confirmed.min >= self.bounds.min);
+        if seen && ready >= self.bounds.min { self.bounds.min } else { self.bounds.min.min(self.before.min) }
     }
 }
 
@@ -123,13 +126,15 @@ pub struct Step {
 /// reachable clusters only: what a lost one may do is counted elsewhere.
 pub fn next_step(
     totals: Bounds,
+    groups: Groups,
     target: &Shares,
     standings: &BTreeMap<String, Standing>,
     now: DateTime<Utc>,
 ) -> Step {
-    let mut floor = Floor::new(totals, target, standings, now);
+    let mut floor = Floor::new(totals, groups, target, standings, now);
     floor.lower_mins();
     floor.lower_maxes();
+    floor.cut_what_exceeds_the_total();
     floor.raise_maxes();
     floor.raise_mins();
     floor.step()
@@ -138,6 +143,7 @@ pub fn next_step(
 /// The trading floor: every cluster's bounds while a step is worked out.
 struct Floor<'a> {
     totals: Bounds,
+    groups: Groups,
     now: DateTime<Utc>,
     traders: Vec<Trader<'a>>,
     surge: u32,
@@ -158,7 +164,7 @@ impl<'a> Trader<'a> {
             Presence::Absent => Bounds::default(),
             Presence::Entry { replicas, .. } => Bounds::pinned(*replicas),
             Presence::Hpa(installed) => installed.bounds,
-            Presence::Leaving { max } => Bounds { min: 0, max: *max },
+            Presence::Leaving(installed) => Bounds { min: 0, max: installed.bounds.max },
         };
         Self { name, standing, target, old, new: old }
     }
@@ -167,33 +173,39 @@ impl<'a> Trader<'a> {
     fn aim(&self) -> Bounds {
         match self.standing.presence {
             Presence::Hpa(_) => Bounds { min: self.target.min.max(1), max: self.target.max.max(1) },
-            Presence::Absent | Presence::Entry { .. } | Presence::Leaving { .. } => self.target,
+            Presence::Absent | Presence::Entry { .. } | Presence::Leaving(_) => self.target,
         }
     }
 
     /// The highest max that may be in effect after this step.
     fn highest_max(&self, now: DateTime<Utc>) -> u32 {
         match &self.standing.presence {
-            Presence::Hpa(installed) => installed.highest_max(now).max(self.new.max),
-            Presence::Entry { .. } | Presence::Leaving { .. } => self.old.max.max(self.new.max),
+            Presence::Hpa(installed) | Presence::Leaving(installed) => {
+                installed.highest_max(now).max(self.new.max)
+            }
+            Presence::Entry { .. } => self.old.max.max(self.new.max),
             Presence::Absent => self.new.max,
         }
     }
 
     /// The min that is surely kept before this step raises it.
-    fn sure_min(&self) -> u32 {
+    fn sure_min(&self, now: DateTime<Utc>) -> u32 {
         match &self.standing.presence {
-            Presence::Hpa(installed) => installed.sure_min(self.standing.ready),
+            Presence::Hpa(installed) => installed.sure_min(self.standing.ready, now),
             Presence::Entry { replicas, .. } => *replicas,
-            Presence::Absent | Presence::Leaving { .. } => 0,
+            Presence::Absent | Presence::Leaving(_) => 0,
         }
+    }
+
+    fn above_aim(&self) -> bool {
+        self.adjustable() && self.new.max > self.aim().max
     }
 
     fn adjustable(&self) -> bool {
         match self.standing.presence {
             Presence::Hpa(_) => true,
             Presence::Entry { prepared, .. } => prepared && self.target.max > 0,
-            Presence::Absent | Presence::Leaving { .. } => false,
+            Presence::Absent | Presence::Leaving(_) => false,
         }
     }
 }
@@ -201,6 +213,7 @@ impl<'a> Trader<'a> {
 impl<'a> Floor<'a> {
     fn new(
         totals: Bounds,
+        groups: Groups,
         target: &Shares,
         standings: &'a BTreeMap<String, Standing>,
         now: DateTime<Utc>,
@@ -211,60 +224,57 @@ impl<'a> Floor<'a> {
                 Trader::new(name, standing, target.get(name).copied().unwrap_or_default())
             })
             .collect();
-        Self { totals, now, traders, surge: 0 }
+        Self { totals, groups, now, traders, surge: 0 }
     }
 
     /// Mins go down as far as the others' sure mins keep the total.
     fn lower_mins(&mut self) {
-        let sure: u64 = self.traders.iter().map(|trader| u64::from(trader.sure_min())).sum();
-        let mut slack = u32::try_from(sure.saturating_sub(u64::from(self.totals.min))).unwrap_or(u32::MAX);
+        let now = self.now;
+        let sure: u64 = self.traders.iter().map(|trader| u64::from(trader.sure_min(now))).sum();
+        let mut slack = saturating(sure.saturating_sub(u64::from(self.totals.min)));
         for trader in self.traders.iter_mut().filter(|trader| trader.adjustable()) {
             let wanted = trader.new.min.saturating_sub(trader.aim().min);
             // A min that is not kept yet was not counted as sure, so giving it up costs nothing.
-            let unsure = trader.new.min.saturating_sub(trader.sure_min());
+            let unsure = trader.new.min.saturating_sub(trader.sure_min(now));
             let given = wanted.min(slack.saturating_add(unsure));
-            slack -= given.saturating_sub(unsure).min(slack);
+            slack -= given.saturating_sub(unsure);
             trader.new.min -= given;
         }
     }
 
-    /// Maxes go down to the target, not below what runs nor below the min, unless the total itself fell.
+    /// Maxes go down to the target, not below the min nor below what runs, unless the cluster must leave and its
+    /// load fits elsewhere.
     fn lower_maxes(&mut self) {
-        let cut = self.total_fell();
-        let spare = self.spare_elsewhere();
-        for (trader, spare) in self.traders.iter_mut().zip(spare) {
-            if !trader.adjustable() || trader.new.max <= trader.aim().max {
-                continue;
+        let mut spare = self.spare(|_| true);
+        for trader in self.traders.iter_mut().filter(|trader| trader.above_aim()) {
+            let load = trader.standing.load.min(trader.new.max);
+            let leaves = trader.target.max == 0 && spare >= u64::from(load);
+            if leaves {
+                spare -= u64::from(load);
             }
-            let must_leave = trader.target.max == 0 && spare >= trader.standing.load;
-            let keep = if cut || must_leave { 0 } else { trader.standing.load.min(trader.new.max) };
-            if cut {
-                trader.new.min = trader.new.min.min(trader.aim().max);
-            }
-            trader.new.max = trader.aim().max.max(keep).max(trader.new.min);
+            trader.new.max = trader.aim().max.max(trader.new.min).max(if leaves { 0 } else { load });
         }
     }
 
-    /// More is installed than the total allows, and not because of a surge.
-    fn total_fell(&mut self) -> bool {
-        let pinned = |trader: &Trader<'_>| match trader.standing.presence {
-            Presence::Hpa(_) => u64::from(trader.new.min.saturating_sub(trader.aim().max)),
-            Presence::Absent | Presence::Entry { .. } | Presence::Leaving { .. } => 0,
-        };
-        self.surge = saturating(self.traders.iter().map(pinned).sum());
-        let installed: u64 = self.traders.iter().map(|trader| u64::from(trader.old.max)).sum();
-        let fell = installed > u64::from(self.totals.max) + u64::from(self.surge);
-        if fell {
-            self.surge = 0;
+    /// Where what runs holds more than the total allows, the total goes first: it fell, or a cluster came back.
+    /// What a min still holds is the surge: the others may not go below the total min.
+    fn cut_what_exceeds_the_total(&mut self) {
+        let pinned = self.traders.iter().filter(|trader| trader.adjustable());
+        let surge: u64 =
+            pinned.map(|trader| u64::from(trader.new.min.saturating_sub(trader.aim().max))).sum();
+        self.surge = saturating(surge);
+        let installed: u64 = self.traders.iter().map(|trader| u64::from(trader.new.max)).sum();
+        if installed > u64::from(self.totals.max) + surge {
+            for trader in self.traders.iter_mut().filter(|trader| trader.above_aim()) {
+                trader.new.max = trader.aim().max.max(trader.new.min);
+            }
         }
-        fell
     }
 
-    /// For each cluster: what the others could take over within their targets.
-    fn spare_elsewhere(&self) -> Vec<u32> {
-        let spare = |trader: &Trader<'_>| u64::from(trader.target.max.saturating_sub(trader.standing.load));
-        let all: u64 = self.traders.iter().map(spare).sum();
-        self.traders.iter().map(|trader| saturating(all - spare(trader))).collect()
+    /// What those clusters could take over within their targets.
+    fn spare(&self, of: impl Fn(&Presence) -> bool) -> u64 {
+        let able = self.traders.iter().filter(|trader| of(&trader.standing.presence));
+        able.map(|trader| u64::from(trader.target.max.saturating_sub(trader.standing.load))).sum()
     }
 
     /// Maxes go up as far as what may be in effect elsewhere leaves room in the total.
@@ -273,8 +283,9 @@ impl<'a> Floor<'a> {
         let allowed = u64::from(self.totals.max) + u64::from(self.surge);
         let mut budget = saturating(allowed.saturating_sub(in_effect));
         let now = self.now;
+        let mut free_groups = self.groups.most.saturating_sub(self.awake());
         for trader in &mut self.traders {
-            let wakes = matches!(trader.standing.presence, Presence::Absent);
+            let wakes = free_groups > 0 && matches!(trader.standing.presence, Presence::Absent);
             if !(wakes || trader.adjustable()) || trader.new.max >= trader.target.max {
                 continue;
             }
@@ -284,6 +295,9 @@ impl<'a> Floor<'a> {
             let raised = goal.min(counted.saturating_add(budget)).max(trader.new.max);
             budget -= raised.saturating_sub(counted).min(budget);
             trader.new.max = raised;
+            if wakes && raised > 0 {
+                free_groups -= 1;
+            }
         }
     }
 
@@ -295,64 +309,98 @@ impl<'a> Floor<'a> {
 
     fn step(self) -> Step {
         let mut step = Step { surge: self.surge, ..Step::default() };
-        let mut slack = self.slack_after();
-        for (trader, spare) in self.traders.iter().zip(self.spare_elsewhere()) {
+        let mut exits = self.exits();
+        for trader in &self.traders {
+            let name = || trader.name.to_owned();
             match &trader.standing.presence {
                 Presence::Absent if trader.new.max > 0 => {
-                    step.wake.insert(trader.name.to_owned(), trader.new.max);
+                    step.wake.insert(name(), trader.new.max);
                 }
                 Presence::Entry { replicas, .. } if trader.target.max == 0 => {
-                    if slack >= u64::from(*replicas) && spare >= *replicas {
-                        slack -= u64::from(*replicas);
-                        step.vacate.insert(trader.name.to_owned());
+                    if exits.grant(*replicas) {
+                        step.vacate.insert(name());
                     }
                 }
                 Presence::Entry { prepared: true, .. } => {
-                    step.install
-                        .insert(trader.name.to_owned(), Install { bounds: trader.new, before: trader.old });
+                    step.install.insert(name(), Install { bounds: trader.new, before: trader.old });
                 }
-                Presence::Hpa(installed) => self.adjust(&mut step, trader, installed, &mut slack),
-                Presence::Absent | Presence::Entry { .. } | Presence::Leaving { .. } => {}
+                Presence::Hpa(installed) => self.adjust(&mut step, trader, installed, &mut exits),
+                Presence::Absent | Presence::Entry { .. } | Presence::Leaving(_) => {}
             }
             if trader.new.max > trader.target.max {
-                step.donors.push(trader.name.to_owned());
+                step.donors.push(name());
             } else if trader.new != trader.target {
-                step.receivers.push(trader.name.to_owned());
+                step.receivers.push(name());
             }
         }
         step.check_at = self.next_settling();
         step
     }
 
-    /// Changes an HPA, or deletes one that has come down to its last replica and is not needed for the min.
-    fn adjust(&self, step: &mut Step, trader: &Trader<'_>, installed: &Installed, slack: &mut u64) {
+    /// Changes an HPA, or deletes one that has come down to its last replica.
+    fn adjust(&self, step: &mut Step, trader: &Trader<'_>, installed: &Installed, exits: &mut Exits) {
         let asleep = trader.target.max == 0 && trader.old == Bounds::pinned(1) && installed.settled(self.now);
-        if asleep && *slack >= 1 {
-            *slack -= 1;
+        if asleep && exits.grant(1) {
             step.remove.insert(trader.name.to_owned());
         } else if trader.new != trader.old {
-            let before = self.before(trader, installed);
+            let before = Bounds {
+                min: installed.sure_min(trader.standing.ready, self.now),
+                max: installed.highest_max(self.now),
+            };
             step.install.insert(trader.name.to_owned(), Install { bounds: trader.new, before });
         }
     }
 
-    fn before(&self, trader: &Trader<'_>, installed: &Installed) -> Bounds {
-        Bounds { min: installed.sure_min(trader.standing.ready), max: installed.highest_max(self.now) }
+    fn exits(&self) -> Exits {
+        let kept = |trader: &Trader<'_>| u64::from(trader.sure_min(self.now).min(trader.new.min));
+        let sure: u64 = self.traders.iter().map(kept).sum();
+        let awake = self.awake();
+        let shared = self.traders.iter().filter(|trader| trader.target.max > 0).count() as u64;
+        let needed = self.groups.fewest.min(saturating(shared));
+        // Where no cluster can be woken before one has gone, one goes first.
+        let exchange = u32::from(awake >= self.groups.most);
+        Exits {
+            slack: sure.saturating_sub(u64::from(self.totals.min)),
+            spare: self.spare(|presence| matches!(presence, Presence::Hpa(_))),
+            clusters: awake.saturating_sub(needed).max(exchange),
+        }
     }
 
-    /// By how much the sure mins, after this step's lowering, exceed the total min.
-    fn slack_after(&self) -> u64 {
-        let kept: u64 =
-            self.traders.iter().map(|trader| u64::from(trader.sure_min().min(trader.new.min))).sum();
-        kept.saturating_sub(u64::from(self.totals.min))
+    fn awake(&self) -> u32 {
+        let absent = |trader: &&Trader<'_>| matches!(trader.standing.presence, Presence::Absent);
+        saturating(self.traders.iter().filter(|trader| !absent(trader)).count() as u64)
     }
 
     fn next_settling(&self) -> Option<DateTime<Utc>> {
         let waiting = self.traders.iter().filter_map(|trader| match &trader.standing.presence {
             Presence::Hpa(installed) if !installed.settled(self.now) => Some(installed.settles_at()),
-            Presence::Hpa(_) | Presence::Absent | Presence::Entry { .. } | Presence::Leaving { .. } => None,
+            Presence::Hpa(_) | Presence::Absent | Presence::Entry { .. } | Presence::Leaving(_) => None,
         });
         waiting.filter(|at| *at > self.now).min()
+    }
+}
+
+/// What may still be given up by clusters that go to sleep.
+struct Exits {
+    /// By how much the sure mins, after this step's lowering, exceed the total min.
+    slack: u64,
+    /// Load that clusters with an HPA could take over.
+    spare: u64,
+    /// Clusters that the policy can do without.
+    clusters: u32,
+}
+
+impl Exits {
+    /// Whether a cluster with so many replicas may go; if so they are gone.
+    fn grant(&mut self, replicas: u32) -> bool {
+        let replicas = u64::from(replicas);
+        let granted = self.clusters > 0 && self.slack >= replicas && self.spare >= replicas;
+        if granted {
+            self.slack -= replicas;
+            self.spare -= replicas;
+            self.clusters -= 1;
+        }
+        granted
     }
 }
 

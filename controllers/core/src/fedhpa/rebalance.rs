@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 
 use super::{
     policy::{Bounds, Rebalance, RebalanceMode},
-    split::{Shares, Split, total},
+    split::{Claim, Shares, Split, total},
     trail::Change,
 };
 
@@ -38,8 +38,8 @@ pub struct Question<'a> {
     pub totals: Bounds,
     /// Identifies the distribution in force.
     pub fingerprint: &'a str,
-    /// Clusters that may have a share now.
-    pub candidates: &'a BTreeSet<String>,
+    /// Clusters that may have a share now, with what each may claim.
+    pub claims: &'a BTreeMap<String, Claim>,
     /// Clusters at their max that want more.
     pub saturated: &'a BTreeSet<String>,
     /// The time of the decision.
@@ -72,25 +72,25 @@ pub enum Verdict {
 pub fn verdict(question: &Question<'_>, rules: &Rebalance) -> Verdict {
     let previous = question.previous;
     let awake: BTreeMap<_, _> = previous.shares.iter().filter(|(_, share)| share.max > 0).collect();
-    let known: BTreeSet<String> = previous.shares.keys().cloned().collect();
     let adopt = |change, clusters: Vec<String>| Verdict::Adopt { change, clusters };
     if previous.totals != question.totals || previous.fingerprint != question.fingerprint {
         return adopt(Change::SpecChanged, Vec::new());
     }
     let lost: Vec<String> = awake
         .keys()
-        .filter(|name| !question.candidates.contains(**name))
+        .filter(|name| !question.claims.contains_key(**name))
         .map(|name| (*name).clone())
         .collect();
     if !lost.is_empty() {
         return adopt(Change::ClusterLost, lost);
     }
-    let returned: Vec<String> = question.candidates.difference(&known).cloned().collect();
+    let returned: Vec<String> =
+        question.claims.keys().filter(|name| !previous.shares.contains_key(*name)).cloned().collect();
     if !returned.is_empty() {
         return adopt(Change::ClusterReturned, returned);
     }
     let gained = gaining(question, previous);
-    if falls_short(previous, question.ideal) {
+    if falls_short(previous, question.ideal) || breaks_terms(question) {
         return adopt(Change::Invalid, gained);
     }
     let relieved: Vec<String> = gained.into_iter().filter(|name| question.saturated.contains(name)).collect();
@@ -110,6 +110,16 @@ fn gaining(question: &Question<'_>, previous: &InForceSplit) -> Vec<String> {
 fn falls_short(previous: &InForceSplit, ideal: &Split) -> bool {
     let (old, new) = (total(&previous.shares), ideal.totals());
     old.max < new.max || old.min < new.min.min(previous.totals.min)
+}
+
+/// The old split breaks a cap, or a floor that the ideal keeps better: a cluster has come under another rule.
+/// Room is not looked at: less of it acts past tolerance and cooldown only.
+fn breaks_terms(question: &Question<'_>) -> bool {
+    let share = |shares: &Shares, name: &String| shares.get(name).copied().unwrap_or_default();
+    question.claims.iter().any(|(name, claim)| {
+        let (old, new) = (share(&question.previous.shares, name), share(&question.ideal.shares, name));
+        old.max > claim.cap || old.min < claim.floor.min(new.min)
+    })
 }
 
 fn drift(question: &Question<'_>, previous: &InForceSplit, rules: &Rebalance) -> Verdict {
@@ -146,3 +156,6 @@ pub fn distance(a: &Shares, b: &Shares) -> u32 {
 pub fn saturation_bonus(max: u32) -> u32 {
     max.div_ceil(4).max(1)
 }
+
+#[cfg(test)]
+mod tests;

@@ -28,14 +28,14 @@ pub(super) fn decide(facts: &Facts, since: DateTime<Utc>, decision: &mut Decisio
     let (Target::Found(template), Some(binding), true) = (&facts.target, &facts.binding, ours) else {
         return without_workload(facts, since, decision);
     };
-    acknowledge(binding, facts.now, decision);
+    acknowledge(binding, template, facts.now, decision);
     if facts.clusters.values().any(|cluster| cluster.hpa.as_ref().is_some_and(|hpa| !hpa.leaving)) {
         write_counts(facts, template, binding, decision);
         decision.writes.extend(remove_hpas(facts));
         return report::releasing("the members' HPAs are being deleted", decision);
     }
     if awaited(facts, since) {
-        decision.look_again = Some(facts.now + TimeDelta::seconds(15));
+        decision.look_again_by(Some(facts.now + TimeDelta::seconds(15)));
         return report::releasing("waiting until the members' HPAs are gone", decision);
     }
     if !write_counts(facts, template, binding, decision) {
@@ -86,7 +86,7 @@ fn write_counts(facts: &Facts, template: &Template, binding: &Binding, decision:
     match write_back::answer(&question) {
         Answer::True => decision.round.as_ref().is_none_or(|round| round.acknowledged.is_some()),
         Answer::Wait { until, .. } => {
-            decision.look_again = Some(until);
+            decision.look_again_by(Some(until));
             false
         }
         Answer::Write { .. } => {

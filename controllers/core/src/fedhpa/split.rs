@@ -4,7 +4,7 @@
 //! tiers). Knows nothing of what was decided before ([`rebalance`](super::rebalance) weighs that) nor of how to
 //! get there ([`moves`](super::moves)).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -23,10 +23,14 @@ pub struct Claim {
     pub weight: u64,
     /// The least its min may be; a floor of 1 or more forbids dormancy.
     pub floor: u32,
+    /// The most the user allows it.
+    pub cap: u32,
     /// The most its max may be: the lower of cap and room.
     pub ceiling: u32,
-    /// What runs there or is wanted there now, and more where the cluster is saturated.
+    /// What runs there or is wanted there now.
     pub demand: u32,
+    /// How much more than that it is taken to want, because it is at its max. Yields to all that runs.
+    pub thirst: u32,
     /// It already has an HPA or replicas: among equals it is kept awake.
     pub awake: bool,
 }
@@ -59,27 +63,47 @@ pub fn total(shares: &Shares) -> Bounds {
     })
 }
 
-/// Whether mins may rise above what runs.
+/// Whether a running workload is being taken over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Floors {
     /// Mins are divided by weight.
     ByWeight,
-    /// Mins stay at or below what runs where the total allows it: taking over a running workload moves nothing.
+    /// Taking over moves nothing: where the total allows it, mins stay at or below what runs and no cluster that
+    /// has replicas goes to sleep.
     UnderWhatRuns,
+}
+
+/// How many clusters may take part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Groups {
+    /// Fewer are only awake where there are no more candidates.
+    pub fewest: u32,
+    /// No cluster is woken beyond this; those that are awake stay.
+    pub most: u32,
+}
+
+impl Groups {
+    /// No limits.
+    pub const ANY: Self = Self { fewest: 0, most: u32::MAX };
 }
 
 /// The ideal split. `totals.max >= 1`; claims with a ceiling of 0 take no part. What had to yield is written to
 /// the trail in the order room and cap, max, what runs, floors, min.
-pub fn ideal(totals: Bounds, claims: &BTreeMap<String, Claim>, floors: Floors, trail: &mut Trail) -> Split {
-    let roster = Roster::of(totals, claims);
+pub fn ideal(
+    totals: Bounds,
+    groups: Groups,
+    claims: &BTreeMap<String, Claim>,
+    floors: Floors,
+    trail: &mut Trail,
+) -> Split {
+    let roster = Roster::of(totals, groups, claims, floors);
     let maxes = roster.maxes(totals.max, trail);
     let mins = roster.mins(totals.min, &maxes, floors, trail);
     let shares: Shares = roster
-        .active
+        .seats
         .iter()
         .zip(maxes.iter().zip(&mins))
-        .filter(|(_, (max, _))| **max > 0)
-        .map(|((name, _), (max, min))| ((*name).to_owned(), Bounds { min: *min, max: *max }))
+        .map(|(seat, (max, min))| (seat.name.to_owned(), Bounds { min: *min, max: *max }))
         .collect();
     let unplaced = totals.max.saturating_sub(total(&shares).max);
     if unplaced > 0 {
@@ -88,121 +112,175 @@ pub fn ideal(totals: Bounds, claims: &BTreeMap<String, Claim>, floors: Floors, t
     Split { shares, unplaced }
 }
 
-/// The clusters that take part, by name.
+/// The clusters that take part, by name. Their number never exceeds the total max.
 struct Roster<'a> {
-    active: Vec<(&'a str, &'a Claim)>,
+    seats: Vec<Seat<'a>>,
+}
+
+#[derive(Clone, Copy)]
+struct Seat<'a> {
+    name: &'a str,
+    claim: &'a Claim,
+    /// 0, or higher for a cluster that is only there for what nobody before it can hold: within its tier it is
+    /// filled later, so that a higher total takes nothing from those before it.
+    rank: usize,
 }
 
 impl<'a> Roster<'a> {
-    /// Those that must take part, then in order of preference those that the totals have a use for.
-    fn of(totals: Bounds, claims: &'a BTreeMap<String, Claim>) -> Self {
-        let mut order: Vec<(&str, &Claim)> =
-            claims.iter().filter(|(_, claim)| claim.ceiling > 0).map(|(n, c)| (n.as_str(), c)).collect();
-        order.sort_by(|(a, x), (b, y)| {
-            (x.tier, !x.awake, std::cmp::Reverse(x.weight), *a).cmp(&(
-                y.tier,
-                !y.awake,
-                std::cmp::Reverse(y.weight),
-                *b,
-            ))
+    /// Those that must take part, what runs before mere floors; then in order of preference those that the totals
+    /// have a use for.
+    fn of(totals: Bounds, groups: Groups, claims: &'a BTreeMap<String, Claim>, floors: Floors) -> Self {
+        let mut order: Vec<Seat<'a>> = claims
+            .iter()
+            .filter(|(_, claim)| claim.ceiling > 0)
+            .map(|(name, claim)| Seat { name, claim, rank: 0 })
+            .collect();
+        order.sort_by_key(|seat| {
+            (seat.claim.tier, !seat.claim.awake, std::cmp::Reverse(seat.claim.weight), seat.name)
         });
-        let (mut active, optional): (Vec<_>, Vec<_>) =
-            order.into_iter().partition(|(_, claim)| claim.must_be_active());
-        active.truncate(usize::try_from(totals.max).unwrap_or(usize::MAX));
-        let mut roster = Self { active };
-        for candidate in optional {
-            if roster.has_use_for(candidate.1, totals) {
-                roster.active.push(candidate);
-            }
-        }
-        roster.active.sort_by_key(|(name, _)| *name);
+        let (mut running, rest): (Vec<_>, Vec<_>) =
+            order.into_iter().partition(|seat| seat.claim.runs(floors));
+        let (floored, optional): (Vec<_>, Vec<_>) = rest.into_iter().partition(|seat| seat.claim.floor > 0);
+        running.truncate(usize::try_from(totals.max).unwrap_or(usize::MAX));
+        let mut roster = Self { seats: running };
+        roster.admit(floored, totals, groups, |_, _| Some(0));
+        let left = roster.admit(optional, totals, groups, |roster, claim| {
+            (roster.feeds(floors) < u64::from(totals.min) && roster.reaches(claim, totals)).then_some(0)
+        });
+        let left = roster.admit(left, totals, groups, |roster, _| {
+            (roster.seats.len() < usize::try_from(groups.fewest).unwrap_or(usize::MAX)).then_some(0)
+        });
+        roster.admit(left, totals, groups, |roster, claim| {
+            (roster.held(claim.tier) < u64::from(totals.max)).then_some(roster.seats.len())
+        });
+        roster.seats.sort_by_key(|seat| seat.name);
         roster
     }
 
-    /// A tier is of use when those before it cannot hold the max. Within it a cluster more is of use while the
-    /// min can still give each one replica, or while there is max that nobody else can hold.
-    fn has_use_for(&self, claim: &Claim, totals: Bounds) -> bool {
-        let held_before: u64 =
-            self.active.iter().filter(|(_, c)| c.tier < claim.tier).map(|(_, c)| u64::from(c.ceiling)).sum();
-        let held: u64 = self.active.iter().map(|(_, c)| u64::from(c.ceiling)).sum();
-        let present: u64 = self.active.iter().map(|(_, c)| u64::from(c.presence())).sum();
-        let max = u64::from(totals.max);
-        held_before < max && present < max && (present < u64::from(totals.min) || held < max)
+    /// Seats those that `rank` finds a use for, while the total max has something left for one more and no
+    /// cluster is woken beyond the limit. Gives back the others.
+    fn admit(
+        &mut self,
+        candidates: Vec<Seat<'a>>,
+        totals: Bounds,
+        groups: Groups,
+        rank: impl Fn(&Self, &Claim) -> Option<usize>,
+    ) -> Vec<Seat<'a>> {
+        let mut left = Vec::new();
+        for seat in candidates {
+            let running: u64 = self.seats.iter().map(|seat| u64::from(seat.claim.running())).sum();
+            let crowded = self.seats.len() >= usize::try_from(groups.most).unwrap_or(usize::MAX);
+            match rank(self, seat.claim) {
+                Some(rank) if running < u64::from(totals.max) && (seat.claim.awake || !crowded) => {
+                    self.seats.push(Seat { rank, ..seat });
+                }
+                Some(_) | None => left.push(seat),
+            }
+        }
+        left
+    }
+
+    /// What of the min the seated clusters need in any case. Taking over wakes nobody for what runs already.
+    fn feeds(&self, floors: Floors) -> u64 {
+        let need = match floors {
+            Floors::ByWeight => Claim::presence,
+            Floors::UnderWhatRuns => Claim::present,
+        };
+        self.seats.iter().map(|seat| u64::from(need(seat.claim))).sum()
+    }
+
+    /// What can be held before a tier is given more: all that it and earlier ones may take, and what later ones
+    /// have in any case.
+    fn held(&self, tier: u32) -> u64 {
+        let holds = |claim: &Claim| if claim.tier <= tier { claim.ceiling } else { claim.thirsty() };
+        self.seats.iter().map(|seat| u64::from(holds(seat.claim))).sum()
+    }
+
+    /// A tier is of use when those before it cannot hold the max.
+    fn reaches(&self, claim: &Claim, totals: Bounds) -> bool {
+        let before = self.seats.iter().filter(|seat| seat.claim.tier < claim.tier);
+        let held_before: u64 = before.map(|seat| u64::from(seat.claim.ceiling)).sum();
+        held_before < u64::from(totals.max)
     }
 
     /// Sum of maxes: the total, as far as ceilings allow. Demand is covered first, tiers are filled in order.
     fn maxes(&self, total: u32, trail: &mut Trail) -> Vec<u32> {
         let lowers = self.lower_limits(total, trail);
-        let parties: Vec<Party> = self
-            .active
-            .iter()
-            .zip(lowers)
-            .map(|((_, claim), lower)| Party { weight: claim.weight, lower, upper: claim.ceiling })
-            .collect();
-        self.fill_tiers(total, &parties)
+        self.fill(total, |index, claim| Party {
+            weight: claim.weight,
+            lower: lowers[index],
+            upper: claim.ceiling,
+        })
     }
 
-    /// What each cluster has in any case: what runs there and its floor, cut where the total is too small.
+    /// What each cluster has in any case, level by level: one, its floor as far as it runs, what runs, the floor,
+    /// the thirst. The first level that does not fit is granted in part, earlier tiers first.
     fn lower_limits(&self, total: u32, trail: &mut Trail) -> Vec<u32> {
-        let running: Vec<u32> = self.active.iter().map(|(_, claim)| claim.running()).collect();
-        let wanted: Vec<u32> =
-            self.active.iter().map(|(_, claim)| claim.running().max(claim.presence())).collect();
-        if sum(&wanted) <= u64::from(total) {
-            return wanted;
+        let of = |what: fn(&Claim) -> u32| self.seats.iter().map(|seat| what(seat.claim)).collect::<Vec<_>>();
+        let running = sum(&of(Claim::running));
+        let yields = [
+            (of(Claim::kept), Some(Reason::RunningYields { running: saturating(running), total })),
+            (of(Claim::running), Some(Reason::RunningYields { running: saturating(running), total })),
+            (of(Claim::present), Some(Reason::FloorsYield { total })),
+            (of(Claim::thirsty), None),
+        ];
+        let mut lowers = vec![1; self.seats.len()];
+        for (uppers, reason) in yields {
+            if sum(&uppers) <= u64::from(total) {
+                lowers = uppers;
+                continue;
+            }
+            if let Some(reason) = reason {
+                trail.note(reason);
+            }
+            return self.fill(total, |index, _| Party {
+                weight: u64::from(uppers[index]),
+                lower: lowers[index],
+                upper: uppers[index],
+            });
         }
-        let cut = |weights: &[u32], lowers: &[u32], uppers: &[u32]| {
-            let parties: Vec<Party> = weights
-                .iter()
-                .zip(lowers.iter().zip(uppers))
-                .map(|(weight, (lower, upper))| Party {
-                    weight: u64::from(*weight),
-                    lower: *lower,
-                    upper: *upper,
-                })
-                .collect();
-            apportion(total, &parties)
-        };
-        if sum(&running) <= u64::from(total) {
-            trail.note(Reason::FloorsYield { total });
-            return cut(&wanted, &running, &wanted);
-        }
-        trail.note(Reason::RunningYields { running: saturating(sum(&running)), total });
-        cut(&running, &vec![1; running.len()], &running)
+        lowers
     }
 
     /// Sum of mins: the total, but at least one for each active cluster and its floor; never above the maxes.
     fn mins(&self, total: u32, maxes: &[u32], floors: Floors, trail: &mut Trail) -> Vec<u32> {
-        let party = |index: usize, upper: u32| {
-            let (_, claim) = self.active[index];
-            Party { weight: claim.weight, lower: claim.presence().min(maxes[index]), upper }
+        let least: Vec<u32> =
+            self.seats.iter().zip(maxes).map(|(seat, max)| seat.claim.presence().min(*max)).collect();
+        if sum(&least) > u64::from(total) {
+            trail.note(Reason::MinYields { min: total, present: saturating(sum(&least)) });
+        }
+        let runs: Vec<u32> = self
+            .seats
+            .iter()
+            .zip(maxes.iter().zip(&least))
+            .map(|(seat, (max, least))| seat.claim.running().min(*max).max(*least))
+            .collect();
+        let (lowers, uppers) = match floors {
+            Floors::ByWeight => (least.as_slice(), maxes),
+            Floors::UnderWhatRuns if sum(&runs) >= u64::from(total) => (least.as_slice(), runs.as_slice()),
+            Floors::UnderWhatRuns => (runs.as_slice(), maxes),
         };
-        let free: Vec<Party> = (0..maxes.len()).map(|i| party(i, maxes[i])).collect();
-        let still: Vec<Party> =
-            (0..maxes.len()).map(|i| party(i, maxes[i].min(self.active[i].1.demand.max(1)))).collect();
-        let present: u64 = free.iter().map(|party| u64::from(party.lower)).sum();
-        if present > u64::from(total) {
-            trail.note(Reason::MinYields { min: total, present: saturating(present) });
-        }
-        let reach: u64 = still.iter().map(|party| u64::from(party.upper.max(party.lower))).sum();
-        match floors {
-            Floors::UnderWhatRuns if reach >= u64::from(total) => self.fill_tiers(total, &still),
-            Floors::UnderWhatRuns | Floors::ByWeight => self.fill_tiers(total, &free),
-        }
+        self.fill(total, |index, claim| Party {
+            weight: claim.weight,
+            lower: lowers[index],
+            upper: uppers[index],
+        })
     }
 
-    /// Lower tiers first, each to the brim, leaving what later tiers have in any case.
-    fn fill_tiers(&self, total: u32, parties: &[Party]) -> Vec<u32> {
-        let mut tiers: Vec<u32> = self.active.iter().map(|(_, claim)| claim.tier).collect();
-        tiers.sort_unstable();
-        tiers.dedup();
+    /// Lower tiers first, within them lower ranks, each to the brim, leaving what later ones have in any case.
+    fn fill(&self, total: u32, party: impl Fn(usize, &Claim) -> Party) -> Vec<u32> {
+        let parties: Vec<Party> =
+            self.seats.iter().enumerate().map(|(index, seat)| party(index, seat.claim)).collect();
+        let order = |index: usize| (self.seats[index].claim.tier, self.seats[index].rank);
+        let turns: BTreeSet<_> = (0..parties.len()).map(order).collect();
         let mut left = u64::from(total);
         let mut given = vec![0; parties.len()];
-        for tier in tiers {
-            let later: u64 = self.sum_of(parties, |claim| claim.tier > tier, |party| party.lower);
-            let members: Vec<usize> =
-                (0..parties.len()).filter(|index| self.active[*index].1.tier == tier).collect();
+        for turn in turns {
+            let later = (0..parties.len()).filter(|index| order(*index) > turn);
+            let reserved: u64 = later.map(|index| u64::from(parties[index].lower)).sum();
+            let members: Vec<usize> = (0..parties.len()).filter(|index| order(*index) == turn).collect();
             let here: Vec<Party> = members.iter().map(|index| parties[*index]).collect();
-            let seats = apportion(saturating(left.saturating_sub(later)), &here);
+            let seats = apportion(saturating(left.saturating_sub(reserved)), &here);
             left = left.saturating_sub(sum(&seats));
             for (index, seats) in members.into_iter().zip(seats) {
                 given[index] = seats;
@@ -210,17 +288,16 @@ impl<'a> Roster<'a> {
         }
         given
     }
-
-    fn sum_of(&self, parties: &[Party], of: impl Fn(&Claim) -> bool, what: impl Fn(&Party) -> u32) -> u64 {
-        let chosen = self.active.iter().zip(parties).filter(|((_, claim), _)| of(claim));
-        chosen.map(|(_, party)| u64::from(what(party))).sum()
-    }
 }
 
 impl Claim {
-    /// One replica is mere presence, which any cluster that takes part has; more than that is load.
-    fn must_be_active(&self) -> bool {
-        self.floor > 0 || self.demand > 1
+    /// One replica is mere presence, which any cluster that takes part has; more than that, run or wanted, is load.
+    /// Where a workload is taken over, one replica counts too.
+    fn runs(&self, floors: Floors) -> bool {
+        match floors {
+            Floors::ByWeight => self.demand > 1 || (self.demand == 1 && self.floor.max(self.thirst) > 0),
+            Floors::UnderWhatRuns => self.demand > 0,
+        }
     }
 
     fn presence(&self) -> u32 {
@@ -229,6 +306,18 @@ impl Claim {
 
     fn running(&self) -> u32 {
         self.demand.max(1).min(self.ceiling)
+    }
+
+    fn kept(&self) -> u32 {
+        self.running().min(self.presence())
+    }
+
+    fn present(&self) -> u32 {
+        self.running().max(self.presence())
+    }
+
+    fn thirsty(&self) -> u32 {
+        self.demand.saturating_add(self.thirst).min(self.ceiling).max(self.present())
     }
 }
 

@@ -23,6 +23,9 @@ const CONTESTED_INTERVAL: TimeDelta = TimeDelta::minutes(5);
 /// Numbers that have been equal for so long count as acknowledged where the version was lost.
 const EQUAL_LONG_ENOUGH: TimeDelta = TimeDelta::seconds(5);
 
+/// A round that was cut off may never be acknowledged; after so long no older template value is on its way.
+const GIVEN_UP_AFTER: TimeDelta = TimeDelta::minutes(1);
+
 /// What a write-back needs to know.
 #[derive(Clone, Copy, Debug)]
 pub struct Question<'a> {
@@ -79,8 +82,8 @@ pub fn answer(question: &Question<'_>) -> Answer {
     }
     let reset = reset_by_others(question);
     match question.round {
-        Some(round) if !acknowledged(round, question.binding, question.now) && !reset => {
-            Answer::Wait { why: Waiting::Detector, until: question.now + EQUAL_LONG_ENOUGH }
+        Some(round) if !acknowledged(round, question.binding, question.template, question.now) && !reset => {
+            Answer::Wait { why: Waiting::Detector, until: acknowledged_by(round, question.now) }
         }
         Some(round) => {
             let (why, earliest) = earliest_start(question, round, reset);
@@ -116,26 +119,35 @@ pub fn sum(counts: &BTreeMap<String, u32>) -> u32 {
     counts.values().fold(0, |sum, count| sum.saturating_add(*count))
 }
 
-/// Whether the binding has caught up with the version that the round's scale write returned. Where versions
-/// cannot be ordered, equality counts.
-pub fn acknowledged(round: &Round, binding: &Binding, now: DateTime<Utc>) -> bool {
+/// When to look again at a round that no version acknowledges.
+pub fn acknowledged_by(round: &Round, now: DateTime<Utc>) -> DateTime<Utc> {
+    let due = round.started + EQUAL_LONG_ENOUGH;
+    if due > now { due } else { now + EQUAL_LONG_ENOUGH }
+}
+
+/// Whether the binding has caught up with the version that the round's scale write returned. Three numbers that
+/// have been equal for long enough count too: the version may be lost, and a scale write that changes nothing
+/// (share moved between clusters, the sum stayed) returns one that the detector never brings, since it passes
+/// over changes of status.
+pub fn acknowledged(round: &Round, binding: &Binding, template: &Template, now: DateTime<Utc>) -> bool {
     if round.acknowledged.is_some() {
         return true;
     }
-    match (binding.template_version.parse::<u128>(), round.template_version.parse::<u128>()) {
+    let caught_up = match (binding.template_version.parse::<u128>(), round.template_version.parse::<u128>()) {
         (Ok(seen), Ok(written)) => seen >= written,
-        (Err(_), _) | (_, Err(_)) => {
-            binding.template_version == round.template_version
-                || (binding.replicas == round.replicas && now - round.started >= EQUAL_LONG_ENOUGH)
-        }
-    }
+        (Err(_), _) | (_, Err(_)) => binding.template_version == round.template_version,
+    };
+    let equal = binding.replicas == template.replicas && binding.replicas == sum(&binding.clusters);
+    let passed = now - round.started;
+    caught_up || (equal && passed >= EQUAL_LONG_ENOUGH) || passed >= GIVEN_UP_AFTER
 }
 
 /// The template has a number that is neither our last one nor that of a round which was cut off after its writes:
 /// then the binding's clusters, which nobody else divides while scheduling is held, add up to it.
 fn reset_by_others(question: &Question<'_>) -> bool {
     let replicas = question.template.replicas;
-    question.round.is_some_and(|round| replicas != round.replicas) && replicas != sum(&question.binding.clusters)
+    question.round.is_some_and(|round| replicas != round.replicas)
+        && replicas != sum(&question.binding.clusters)
 }
 
 /// The count of resets after one more at `now`.

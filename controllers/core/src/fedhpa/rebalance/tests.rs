@@ -1,0 +1,353 @@
+//! One test for each reason to leave a split, their order, and what keeps shares from wandering.
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use proptest::prelude::*;
+
+use super::{
+    super::{
+        split::{Floors, Groups, ideal},
+        trail::Trail,
+    },
+    *,
+};
+
+const TOTALS: Bounds = Bounds { min: 4, max: 40 };
+
+fn start() -> DateTime<Utc> {
+    DateTime::from_timestamp(1_700_000_000, 0).unwrap()
+}
+
+fn rules() -> Rebalance {
+    Rebalance { mode: RebalanceMode::Auto, cooldown: Duration::from_mins(5), tolerance_percent: 10 }
+}
+
+fn room(ceiling: u32) -> Claim {
+    Claim {
+        tier: 0,
+        weight: u64::from(ceiling),
+        floor: 0,
+        cap: u32::MAX,
+        ceiling,
+        demand: 2,
+        thirst: 0,
+        awake: true,
+    }
+}
+
+/// A FedHPA as far as stability goes.
+#[derive(Clone, Debug)]
+struct Fleet {
+    claims: BTreeMap<String, Claim>,
+    totals: Bounds,
+    fingerprint: &'static str,
+    saturated: BTreeSet<String>,
+    rules: Rebalance,
+    now: DateTime<Utc>,
+    split: InForceSplit,
+}
+
+impl Fleet {
+    fn new(of: impl IntoIterator<Item = (&'static str, Claim)>) -> Self {
+        let claims: BTreeMap<String, Claim> =
+            of.into_iter().map(|(name, claim)| (name.to_owned(), claim)).collect();
+        let none = InForceSplit {
+            shares: Shares::new(),
+            totals: TOTALS,
+            fingerprint: "one".into(),
+            adopted: start(),
+            change: Change::First,
+        };
+        let mut fleet = Self {
+            claims,
+            totals: TOTALS,
+            fingerprint: "one",
+            saturated: BTreeSet::new(),
+            rules: rules(),
+            now: start(),
+            split: none,
+        };
+        fleet.adopt(Change::First);
+        fleet
+    }
+
+    fn three() -> Self {
+        Self::new([("a", room(50)), ("b", room(50)), ("c", room(50))])
+    }
+
+    fn ideal(&self) -> Split {
+        ideal(self.totals, Groups::ANY, &self.claims, Floors::ByWeight, &mut Trail::default())
+    }
+
+    fn adopt(&mut self, change: Change) {
+        let ideal = self.ideal();
+        let share = |name: &String| (name.clone(), ideal.shares.get(name).copied().unwrap_or_default());
+        self.split = InForceSplit {
+            shares: self.claims.keys().map(share).collect(),
+            totals: self.totals,
+            fingerprint: self.fingerprint.to_owned(),
+            adopted: self.now,
+            change,
+        };
+    }
+
+    fn verdict(&self) -> Verdict {
+        let question = Question {
+            previous: &self.split,
+            ideal: &self.ideal(),
+            totals: self.totals,
+            fingerprint: self.fingerprint,
+            claims: &self.claims,
+            saturated: &self.saturated,
+            now: self.now,
+        };
+        verdict(&question, &self.rules)
+    }
+
+    /// What was done: `Drift(a b)` if a split was adopted, else nothing.
+    fn step(&mut self) -> Option<Change> {
+        match self.verdict() {
+            Verdict::Keep { .. } => None,
+            Verdict::Adopt { change, .. } => {
+                self.adopt(change);
+                Some(change)
+            }
+        }
+    }
+
+    fn after(mut self, seconds: i64) -> Self {
+        self.now += TimeDelta::seconds(seconds);
+        self
+    }
+
+    fn with(mut self, name: &str, change: impl FnOnce(&mut Claim)) -> Self {
+        change(self.claims.get_mut(name).unwrap());
+        self
+    }
+
+    fn without(mut self, name: &str) -> Self {
+        self.claims.remove(name);
+        self
+    }
+
+    fn saturate(mut self, name: &str) -> Self {
+        let claim = self.claims.get_mut(name).unwrap();
+        claim.demand = self.split.shares[name].max;
+        claim.thirst = saturation_bonus(claim.demand);
+        self.saturated.insert(name.to_owned());
+        self
+    }
+
+    fn told(&self) -> String {
+        match self.verdict() {
+            Verdict::Keep { drift, within_tolerance: true, until: None } => {
+                format!("keep, {drift} within tolerance")
+            }
+            Verdict::Keep { drift, within_tolerance: false, until } => {
+                let until = until.map(|until| (until - start()).num_seconds());
+                format!("keep, {drift} until {until:?}")
+            }
+            Verdict::Keep { .. } => "keep within tolerance, yet wait".to_owned(),
+            Verdict::Adopt { change, clusters } => {
+                format!("{change:?} {}", clusters.join(" ")).trim_end().to_owned()
+            }
+        }
+    }
+}
+
+#[test]
+fn nothing_new_keeps_the_split() {
+    assert_eq!(Fleet::three().told(), "keep, 0 within tolerance");
+}
+
+#[test]
+fn other_totals_or_another_distribution_divide_again() {
+    let mut fleet = Fleet::three();
+    fleet.totals.max = 41;
+    assert_eq!(fleet.told(), "SpecChanged");
+    let edited = Fleet { fingerprint: "two", ..Fleet::three() };
+    assert_eq!(edited.told(), "SpecChanged");
+}
+
+#[test]
+fn a_cluster_with_a_share_that_is_gone_divides_again_at_once() {
+    assert_eq!(Fleet::three().without("b").told(), "ClusterLost b");
+}
+
+#[test]
+fn a_dormant_cluster_that_is_gone_changes_nothing() {
+    let cloud = || Claim { tier: 1, demand: 0, awake: false, ..room(50) };
+    let fleet = Fleet::new([("a", room(50)), ("cloud", cloud())]);
+    assert_eq!(fleet.split.shares["cloud"], Bounds::default());
+    let mut fleet = fleet.without("cloud");
+    assert_eq!(fleet.told(), "keep, 0 within tolerance");
+    fleet.claims.insert("cloud".into(), cloud());
+    assert_eq!(fleet.told(), "keep, 0 within tolerance", "nor does its return");
+}
+
+#[test]
+fn a_new_candidate_divides_again_at_once() {
+    let mut fleet = Fleet::three();
+    fleet.claims.insert("d".into(), room(1));
+    assert_eq!(fleet.told(), "ClusterReturned d");
+}
+
+#[test]
+fn room_that_lets_more_of_the_max_be_placed_divides_again_at_once() {
+    let fleet = Fleet::new([("a", room(10)), ("b", room(10))]).with("b", |b| b.ceiling = 12);
+    assert_eq!(fleet.told(), "Invalid b");
+}
+
+#[test]
+fn less_room_waits_for_tolerance_and_cooldown() {
+    let shrunk = Fleet::three().with("a", |a| a.ceiling = 8);
+    assert_eq!(shrunk.told(), "keep, 6 until Some(300)");
+    assert_eq!(shrunk.clone().after(299).told(), "keep, 6 until Some(300)");
+    assert_eq!(shrunk.after(300).told(), "Drift");
+    let a_little = Fleet::three().with("a", |a| a.ceiling = 10).after(900);
+    assert_eq!(a_little.told(), "keep, 4 within tolerance");
+}
+
+#[test]
+fn a_cluster_that_comes_under_a_lower_cap_divides_again_at_once() {
+    let capped = Fleet::three().with("a", |a| {
+        a.cap = 9;
+        a.ceiling = 9;
+    });
+    assert_eq!(capped.told(), "Invalid b c");
+}
+
+#[test]
+fn a_cluster_that_comes_under_a_higher_floor_divides_again_at_once() {
+    let mut fleet = Fleet::three().with("c", |c| c.floor = 3);
+    assert_eq!(fleet.told(), "Invalid");
+    fleet.step();
+    assert_eq!(fleet.told(), "keep, 0 within tolerance");
+}
+
+#[test]
+fn a_floor_that_cannot_be_kept_is_no_reason_to_divide_for_ever() {
+    let mut fleet =
+        Fleet::new([("a", Claim { floor: 30, ..room(50) }), ("b", Claim { floor: 30, ..room(50) })]);
+    assert_eq!(fleet.told(), "keep, 0 within tolerance");
+    fleet = fleet.after(9000);
+    assert_eq!(fleet.step(), None);
+}
+
+#[test]
+fn a_saturated_cluster_gets_headroom_at_once_where_others_have_slack() {
+    assert_eq!(Fleet::three().saturate("b").told(), "Saturated b");
+}
+
+#[test]
+fn where_all_are_saturated_nothing_moves() {
+    let fleet = Fleet::three().saturate("a").saturate("b").saturate("c").after(9000);
+    assert_eq!(fleet.told(), "keep, 0 within tolerance");
+}
+
+#[test]
+fn a_better_split_waits_for_the_cooldown() {
+    let heavier = Fleet::three().with("a", |a| a.weight = 500);
+    assert_eq!(heavier.told(), "keep, 20 until Some(300)");
+    assert_eq!(heavier.after(300).told(), "Drift");
+}
+
+#[test]
+fn without_rebalancing_only_what_is_wrong_moves_share() {
+    let mut fleet = Fleet::three().with("a", |a| a.weight = 500).after(9000);
+    fleet.rules.mode = RebalanceMode::Off;
+    assert_eq!(fleet.told(), "keep, 20 until None");
+    assert_eq!(fleet.clone().saturate("b").told(), "Saturated b");
+    assert_eq!(fleet.without("c").told(), "ClusterLost c");
+}
+
+#[test]
+fn the_first_reason_that_holds_is_told() {
+    let mut all = Fleet::three().saturate("b").without("a").after(9000);
+    all.claims.insert("d".into(), room(50));
+    assert_eq!(all.told(), "ClusterLost a");
+    all.totals.max = 50;
+    assert_eq!(all.told(), "SpecChanged");
+}
+
+fn claim() -> impl Strategy<Value = Claim> {
+    (0_u32..2, 0_u32..3, 1_u32..60, 0_u32..30, any::<bool>()).prop_map(
+        |(tier, floor, ceiling, demand, capped)| {
+            let cap = if capped { ceiling } else { u32::MAX };
+            Claim { tier, floor: floor.min(ceiling), cap, ceiling, demand, ..room(ceiling) }
+        },
+    )
+}
+
+fn fleet() -> impl Strategy<Value = Fleet> {
+    let saturated = prop::collection::vec(any::<bool>(), 4);
+    (prop::collection::vec(claim(), 4), saturated).prop_map(|(claims, saturated)| {
+        let fleet = Fleet::new(["a", "b", "c", "d"].into_iter().zip(claims));
+        let hot = ["a", "b", "c", "d"]
+            .into_iter()
+            .zip(saturated)
+            .filter(|(name, hot)| *hot && fleet.split.shares[*name].max > 0);
+        hot.fold(fleet.clone(), |fleet, (name, _)| fleet.saturate(name))
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_split_that_was_just_adopted_is_kept(mut fleet in fleet(), later in 0_i64..10_000) {
+        fleet.step();
+        fleet = fleet.after(later);
+        let verdict = fleet.verdict();
+        if matches!(verdict, Verdict::Keep { drift: 0, .. }) {
+            return Ok(());
+        }
+        // The first question kept an older split: then only the passing of time can have changed the answer.
+        let expected = matches!(verdict, Verdict::Keep { .. } | Verdict::Adopt { change: Change::Drift, .. });
+        prop_assert!(expected, "{verdict:?}");
+        fleet.step();
+        let settled = matches!(fleet.verdict(), Verdict::Keep { .. });
+        prop_assert!(settled);
+    }
+
+    #[test]
+    fn rooms_that_wobble_within_tolerance_never_move_share(
+        wobble in prop::collection::vec(prop::collection::vec(-2_i32..=2, 3), 1..40),
+    ) {
+        let mut fleet = Fleet::three();
+        for rooms in wobble {
+            fleet = fleet.after(100);
+            for (name, change) in ["a", "b", "c"].into_iter().zip(rooms) {
+                let ceiling = 50_u32.saturating_add_signed(change);
+                fleet = fleet.with(name, |claim| (claim.ceiling, claim.weight) = (ceiling, u64::from(ceiling)));
+            }
+            prop_assert_eq!(fleet.step(), None);
+        }
+    }
+
+    #[test]
+    fn however_facts_wobble_share_moves_once_a_cooldown_unless_more_can_be_placed(
+        wobble in prop::collection::vec(prop::collection::vec((1_u32..60, 0_u32..30), 3), 1..60),
+    ) {
+        let mut fleet = Fleet::three();
+        let mut drifted = fleet.now;
+        for facts in wobble {
+            fleet = fleet.after(30);
+            for (name, (room, demand)) in ["a", "b", "c"].into_iter().zip(facts) {
+                let weight = u64::from(room);
+                fleet = fleet.with(name, |claim| *claim = Claim { ceiling: room, weight, demand, ..claim.clone() });
+            }
+            let before = total(&fleet.split.shares);
+            match fleet.step() {
+                None => {}
+                Some(Change::Drift) => {
+                    prop_assert!(fleet.now - drifted >= TimeDelta::minutes(5));
+                    drifted = fleet.now;
+                }
+                Some(Change::Invalid) => prop_assert!(total(&fleet.split.shares).max > before.max || total(&fleet.split.shares).min > before.min),
+                Some(other) => prop_assert!(false, "{other:?}"),
+            }
+        }
+    }
+}
