@@ -1,2 +1,7 @@
-//! The `fedscaler` binary.
-fn main() {}
+//! The `fedscaler` binary: hands the command line to the library.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    fedscaler_cmd::main()
+}

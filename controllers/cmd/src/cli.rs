@@ -1,0 +1,148 @@
+//! The command line.
+//!
+//! Responsible for what can be asked and for saying what is wrong with a value. Does nothing of it.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use chrono::{DateTime, Utc};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Autoscaling over many clusters under a Karmada control plane.
+#[derive(Debug, Parser)]
+#[command(name = "fedscaler", version, about, propagate_version = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What can be done.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the controllers against a Karmada API server.
+    Run(RunArguments),
+    /// Try it: the same controllers against an embedded control plane with simulated members.
+    ///
+    /// Starts a Kubernetes-compatible API server, a model of Karmada and three members in this process, applies the
+    /// example manifests of deploy/examples, lets a demand trace loose on them and prints what happens and why.
+    /// Nothing is installed, nothing listens, nothing is left behind.
+    Sandbox(SandboxArguments),
+    /// Print the CustomResourceDefinitions, or write them to a folder.
+    Crds(CrdsArguments),
+}
+
+/// Where the controllers run and how they tell.
+#[derive(Debug, Args)]
+pub struct RunArguments {
+    /// The kubeconfig of the Karmada API server. Default: in-cluster, else the usual places.
+    #[arg(long, env = "KUBECONFIG", value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
+    /// The context in the kubeconfig. Default: its current one.
+    #[arg(long, value_name = "NAME")]
+    pub context: Option<String>,
+    /// Where /metrics, /healthz and /readyz are served.
+    #[arg(long, default_value = "0.0.0.0:8080", value_name = "ADDRESS")]
+    pub admin_address: SocketAddr,
+    /// How log lines look.
+    #[arg(long, value_enum, default_value_t = Logs::Text)]
+    pub log_format: Logs,
+    /// What is logged, as tracing filters say it.
+    #[arg(long, env = "RUST_LOG", default_value = "info", value_name = "FILTER")]
+    pub log_filter: String,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Logs {
+    /// For people.
+    Text,
+    /// For machines.
+    Json,
+}
+
+/// What the sandbox plays.
+#[derive(Debug, Args)]
+pub struct SandboxArguments {
+    /// Replay this demand: CSV with the columns `timestamp,value`. Default: a generated day, repeated.
+    #[arg(long, value_name = "FILE")]
+    pub demand: Option<PathBuf>,
+    /// Replicas that the highest demand needs in all.
+    #[arg(long, default_value_t = 48, value_parser = clap::value_parser!(u32).range(1..=100_000), value_name = "N")]
+    pub peak_replicas: u32,
+    /// How many times faster than real time: a number, or `max` for as fast as the machine goes.
+    #[arg(long, default_value = "120", value_name = "N", value_parser = speed)]
+    pub speed: Speed,
+    /// End by itself after this much sandbox time (such as 90m, 6h, 7d) and exit with 0 only if no invariant was
+    /// violated. Default: run until interrupted.
+    #[arg(long = "for", value_name = "DURATION", value_parser = duration)]
+    pub length: Option<Duration>,
+    /// Where the sandbox's clock starts. Default: the first row of --demand, else a Monday.
+    #[arg(long, value_name = "RFC3339", value_parser = time)]
+    pub start: Option<DateTime<Utc>>,
+    /// Decides everything that chance decides.
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub seed: u64,
+    /// Also print a line for each member each this much sandbox time.
+    #[arg(long, default_value = "30m", value_name = "DURATION", value_parser = duration)]
+    pub every: Duration,
+}
+
+/// How fast sandbox time passes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Speed {
+    /// So many times faster than real time.
+    Times(f64),
+    /// As fast as the machine goes.
+    Max,
+}
+
+/// Where the definitions go.
+#[derive(Debug, Args)]
+pub struct CrdsArguments {
+    /// The folder to write one file a kind to. Default: print them all.
+    #[arg(long, value_name = "FOLDER")]
+    pub output: Option<PathBuf>,
+}
+
+fn speed(text: &str) -> Result<Speed, String> {
+    if text == "max" {
+        return Ok(Speed::Max);
+    }
+    match text.parse::<f64>() {
+        Ok(times) if times > 0.0 && times.is_finite() => Ok(Speed::Times(times)),
+        Ok(_) | Err(_) => Err("give a number above 0, or max".to_owned()),
+    }
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    const HELP: &str = "give a duration above 0, such as 90m, 6h or 7d";
+    let span: jiff::Span = text.parse().map_err(|_| HELP.to_owned())?;
+    let days = jiff::SpanRelativeTo::days_are_24_hours();
+    let length = span.to_duration(days).map_err(|_| HELP.to_owned())?;
+    Duration::try_from(length).ok().filter(|length| !length.is_zero()).ok_or_else(|| HELP.to_owned())
+}
+
+fn time(text: &str) -> Result<DateTime<Utc>, String> {
+    text.parse().map_err(|_| "give a time such as 2026-03-02T00:00:00Z".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn durations_and_speeds_are_read_as_people_write_them() {
+        assert_eq!(duration("7d"), Ok(Duration::from_secs(7 * 86_400)));
+        assert_eq!(duration("1h 30m"), Ok(Duration::from_secs(5400)));
+        assert!(duration("0s").is_err() && duration("soon").is_err() && duration("-1h").is_err());
+        assert_eq!((speed("max"), speed("60")), (Ok(Speed::Max), Ok(Speed::Times(60.0))));
+        assert!(speed("0").is_err() && speed("inf").is_err());
+    }
+}

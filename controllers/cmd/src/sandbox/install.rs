@@ -1,0 +1,78 @@
+//! Puts manifests into the control plane, as `kubectl apply --server-side` would.
+//!
+//! Responsible for the files of `deploy/` and `crds/` reaching the sandbox the way they reach a real control plane.
+//! Knows nothing of what they say.
+
+use kube::{
+    Api, Client, ResourceExt as _,
+    api::{DynamicObject, Patch, PatchParams},
+    core::GroupVersionKind,
+    discovery::{Scope, pinned_kind},
+};
+use serde::Deserialize as _;
+use serde_json::Value;
+
+use crate::Refusal;
+
+const CUSTOMIZATIONS: [&str; 5] = [
+    include_str!("../../../../deploy/karmada/customizations/advanced-statefulset.yaml"),
+    include_str!("../../../../deploy/karmada/customizations/cloneset.yaml"),
+    include_str!("../../../../deploy/karmada/customizations/deployment.yaml"),
+    include_str!("../../../../deploy/karmada/customizations/horizontalpodautoscaler.yaml"),
+    include_str!("../../../../deploy/karmada/customizations/statefulset.yaml"),
+];
+const WORKLOADS: &str = include_str!("../../../../deploy/examples/workloads.yaml");
+const FED_HPA: &str = include_str!("../../../../deploy/examples/fedhpa.yaml");
+const CRON_HPA: &str = include_str!("../../../../deploy/examples/cronhpa.yaml");
+
+/// Our CustomResourceDefinitions and Karmada's customizations.
+pub(super) async fn definitions(client: &Client) -> Result<(), Refusal> {
+    for yaml in fedscaler_crds::render::render().map_err(Refusal::new)?.values() {
+        apply(client, yaml).await?;
+    }
+    for yaml in CUSTOMIZATIONS {
+        apply(client, yaml).await?;
+    }
+    Ok(())
+}
+
+/// The example workloads and their policy.
+pub(super) async fn workloads(client: &Client) -> Result<(), Refusal> {
+    apply(client, WORKLOADS).await
+}
+
+/// The example FedHPA and CronHPAs.
+pub(super) async fn autoscalers(client: &Client) -> Result<(), Refusal> {
+    apply(client, FED_HPA).await?;
+    apply(client, CRON_HPA).await
+}
+
+/// Applies each document of a YAML file.
+async fn apply(client: &Client, yaml: &str) -> Result<(), Refusal> {
+    for object in documents(yaml)? {
+        apply_one(client, object).await?;
+    }
+    Ok(())
+}
+
+fn documents(yaml: &str) -> Result<Vec<DynamicObject>, Refusal> {
+    let documents: Vec<Value> = serde_saphyr::from_multiple(yaml).map_err(Refusal::new)?;
+    let objects = documents.iter().filter(|document| !document.is_null()).map(DynamicObject::deserialize);
+    objects.collect::<Result<_, _>>().map_err(Refusal::new)
+}
+
+async fn apply_one(client: &Client, object: DynamicObject) -> Result<(), Refusal> {
+    let name = object.name_any();
+    let refuse = |error: &dyn std::fmt::Display| Refusal::new(format!("cannot apply {name}: {error}"));
+    let types = object.types.as_ref().ok_or_else(|| refuse(&"it has no kind"))?;
+    let kind = GroupVersionKind::try_from(types).map_err(|error| refuse(&error))?;
+    let (resource, capabilities) = pinned_kind(client, &kind).await.map_err(|error| refuse(&error))?;
+    let api: Api<DynamicObject> = match (capabilities.scope, object.namespace()) {
+        (Scope::Namespaced, Some(namespace)) => Api::namespaced_with(client.clone(), &namespace, &resource),
+        (Scope::Namespaced, None) => Api::default_namespaced_with(client.clone(), &resource),
+        (Scope::Cluster, _) => Api::all_with(client.clone(), &resource),
+    };
+    let by = PatchParams::apply("kubectl").validation_strict();
+    api.patch(&name, &by, &Patch::Apply(&object)).await.map_err(|error| refuse(&error))?;
+    Ok(())
+}

@@ -1,0 +1,104 @@
+//! What the sandbox is made of when nobody says otherwise.
+//!
+//! Responsible for three members of different shapes and the demand on the example workload. Knows nothing of time's
+//! passing.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use chrono::{DateTime, TimeDelta, TimeZone as _, Utc};
+use fedscaler_sandbox::{
+    clock::Clock,
+    demand::Trace,
+    karmada::Lags,
+    member::{
+        FillerSpec, NodeSpec,
+        traffic::{Demand, Workload},
+    },
+    world::{MemberSpec, WorldSpec},
+};
+
+use super::demand;
+use crate::{Refusal, cli::SandboxArguments};
+
+/// What is played.
+pub(super) struct Scenario {
+    /// When the clock starts.
+    pub(super) start: DateTime<Utc>,
+    /// The workload that demand is on.
+    pub(super) workload: Workload,
+    /// What the demand is, in words.
+    pub(super) demand_source: String,
+    trace: Trace,
+    seed: u64,
+}
+
+impl Scenario {
+    /// Reads what was asked for.
+    pub(super) fn new(arguments: &SandboxArguments) -> Result<Self, Refusal> {
+        let peak = arguments.peak_replicas;
+        let (trace, first, demand_source) = match &arguments.demand {
+            Some(path) => {
+                let recorded = demand::read(path, peak)?;
+                let words = format!("{}, its peak as {peak} replicas", path.display());
+                (recorded.trace, Some(recorded.start), words)
+            }
+            None => {
+                let words = format!("a generated day (seed {}), its peak as {peak} replicas", arguments.seed);
+                (Trace::generated(arguments.seed, peak), None, words)
+            }
+        };
+        Ok(Self {
+            start: arguments.start.or(first).unwrap_or_else(monday),
+            workload: Workload::new("default", "web"),
+            demand_source,
+            trace,
+            seed: arguments.seed,
+        })
+    }
+
+    /// The world that it is played in.
+    pub(super) fn world(&self, clock: Arc<dyn Clock>) -> WorldSpec {
+        WorldSpec {
+            seed: self.seed,
+            clock,
+            members: vec![roomy(), crowded(), cloud()],
+            demands: vec![Demand::new(self.workload.clone(), self.trace.clone())],
+            lags: Lags::default(),
+        }
+    }
+}
+
+fn monday() -> DateTime<Utc> {
+    Utc.with_ymd_and_hms(2026, 3, 2, 0, 0, 0).single().unwrap_or(DateTime::UNIX_EPOCH + TimeDelta::days(4))
+}
+
+/// Few large nodes with little on them.
+fn roomy() -> MemberSpec {
+    let nodes = (1..=4).map(|number| NodeSpec::new(&format!("large-{number}"), 8000, 32 * 1024)).collect();
+    labelled(MemberSpec::new("idc-roomy", nodes), "own")
+}
+
+/// Many small nodes, most of them nearly full with other people's pods: much is free in sum and little of it in one
+/// place.
+fn crowded() -> MemberSpec {
+    let nodes: Vec<_> = (1..=12).map(|number| NodeSpec::new(&format!("small-{number:02}"), 4000, 8 * 1024)).collect();
+    let fillers = nodes.iter().enumerate().map(|(index, node)| FillerSpec {
+        name: format!("tenant-{}", node.name),
+        namespace: "default".to_owned(),
+        node: node.name.clone(),
+        cpu_milli: if index % 3 == 0 { 1800 } else { 3600 },
+        memory_mib: 2048,
+    });
+    let fillers = fillers.collect();
+    labelled(MemberSpec { fillers, ..MemberSpec::new("idc-crowded", nodes) }, "own")
+}
+
+/// Rented nodes, used when the others are full; its machines start more slowly.
+fn cloud() -> MemberSpec {
+    let nodes = (1..=4).map(|number| NodeSpec::new(&format!("rented-{number}"), 8000, 16 * 1024)).collect();
+    labelled(MemberSpec { start: Duration::from_secs(45), ..MemberSpec::new("cloud", nodes) }, "cloud")
+}
+
+fn labelled(member: MemberSpec, provider: &str) -> MemberSpec {
+    MemberSpec { labels: BTreeMap::from([("provider".to_owned(), provider.to_owned())]), ..member }
+}
