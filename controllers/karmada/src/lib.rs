@@ -20,3 +20,6 @@ pub mod template;
 pub mod types;
 pub mod work;
 pub mod workload;
+
+#[cfg(test)]
+mod tests;

@@ -59,7 +59,7 @@ impl ControlPlane {
         self.call(api.patch(name, &by, &patch)).await
     }
 
-    /// Applies our fields of one object.
+    /// Applies our fields of one object, whoever else claims them.
     pub(crate) async fn apply<K: Clone + Debug + DeserializeOwned>(
         &self,
         api: &Api<K>,
@@ -67,6 +67,18 @@ impl ControlPlane {
         ours: &Value,
     ) -> Result<K, CallError> {
         let (by, patch) = (self.written_by().force(), Patch::Apply(ours));
+        self.call(api.patch(name, &by, &patch)).await
+    }
+
+    /// Applies our fields of one object that should not be there yet. If it is there after all and someone else
+    /// says something different in it, that is a conflict: nothing of theirs is overwritten.
+    pub(crate) async fn introduce<K: Clone + Debug + DeserializeOwned>(
+        &self,
+        api: &Api<K>,
+        name: &str,
+        ours: &Value,
+    ) -> Result<K, CallError> {
+        let (by, patch) = (self.written_by(), Patch::Apply(ours));
         self.call(api.patch(name, &by, &patch)).await
     }
 

@@ -275,8 +275,8 @@ fn parse_bounds(text: &str) -> Option<Bounds> {
 }
 
 /// Makes the Work or brings it up to date at `now`. `there` is the one that the decision was made on, if there was
-/// one: its version guards against writing over something newer. If the bounds change, `before` is noted as what
-/// the member's HPA may still work with.
+/// one: its version guards against writing over something newer. Where there was none, a Work of someone else that
+/// turns up is a conflict. If the bounds change, `before` is noted as what the member's HPA may still work with.
 pub async fn apply(
     plane: &ControlPlane,
     _term: &Term,
@@ -287,7 +287,10 @@ pub async fn apply(
 ) -> Result<Work, WriteError> {
     let api: Api<Work> = Api::namespaced(plane.client().clone(), &wanted.namespace);
     let body = apply_body(wanted, there, before, now);
-    Ok(plane.apply(&api, &wanted.name, &body).await?)
+    Ok(match there {
+        Some(_) => plane.apply(&api, &wanted.name, &body).await?,
+        None => plane.introduce(&api, &wanted.name, &body).await?,
+    })
 }
 
 fn apply_body(wanted: &HpaWork, there: Option<&Work>, before: Bounds, now: DateTime<Utc>) -> Value {

@@ -1,0 +1,4 @@
+//! What concerns several modules at once.
+
+mod deploy;
+mod writes;
