@@ -189,9 +189,9 @@ fn burst_start(dice: &mut ChaCha8Rng) -> i64 {
 fn generated_value(second: i64, noise: i64, bursts: &[i64]) -> i64 {
     let hour = usize::try_from(second / 3600).unwrap_or_default() % 24;
     let base = DAY[hour] + ratio(DAY[(hour + 1) % 24] - DAY[hour], second % 3600, 3600);
-    let noisy = base + ratio(base, noise, 1000);
+    let shaken = base + ratio(base, noise, 1000);
     let bursting = bursts.iter().any(|start| (*start..*start + 1500).contains(&second));
-    if bursting { noisy + noisy / 2 } else { noisy }
+    if bursting { shaken + shaken / 2 } else { shaken }
 }
 
 fn thousandths(value: f64) -> Option<i64> {

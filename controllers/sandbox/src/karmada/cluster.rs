@@ -1,11 +1,11 @@
 //! Joined members as Cluster objects: their resources every 10 s, and whether they can be reached. While a member cannot
 //! be reached its numbers stay what they were.
 
-use super::kinds::CLUSTERS;
+use super::kinds::{CLUSTERS, WORKS};
 use super::names::{self, NOT_READY_TAINT, UNREACHABLE_TAINT};
 use super::{Desk, Post, Way, set_condition};
 use crate::apiserver::{ApiError, Local};
-use crate::fields::{items, put, stamp, text};
+use crate::fields::{deleting, items, name, put, stamp, text};
 use crate::member::{Amounts, Fleet};
 use crate::quantity::{binary_text, decimal_text};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -110,7 +110,25 @@ impl ClusterStatus {
         }
     }
 
+    /// A Cluster that is deleted goes when its last Work has gone.
+    fn let_go(&self, cluster: &Value) {
+        let left = self.desk.api.list(&WORKS, Some(&names::execution_namespace(name(cluster))));
+        if !left.is_empty() {
+            return;
+        }
+        let mut object = cluster.clone();
+        put(&mut object, &["metadata", "finalizers"], json!([]));
+        if let Err(error) = self.desk.api.update(&CLUSTERS, object) {
+            tracing::debug!(%error, "cluster not let go");
+        }
+    }
+
     fn look(&self, post: &Post, watched: &mut Watched, now: DateTime<Utc>) {
+        let Some(cluster) = self.desk.api.get(&CLUSTERS, "", &post.name) else { return };
+        if deleting(&cluster) {
+            self.let_go(&cluster);
+            return;
+        }
         let way = post.way();
         if watched.since.is_none() || watched.way != way {
             *watched = Watched { way, since: Some(now), ..*watched };

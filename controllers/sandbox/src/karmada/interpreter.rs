@@ -5,7 +5,8 @@
 //! that this project and its users write:
 //! - a `retention` script retains `spec.replicas` of objects whose manifest carries one of the label keys that the
 //!   script mentions in quotes (`"a.domain/key"`) with the value `true`; one that mentions none retains always. If it
-//!   compares anything with 0, an observed 0 does not win over a wanted number above 0.
+//!   compares anything with 0, an observed 0 does not win over a wanted number above 0, unless the manifest carries one
+//!   of the mentioned keys as an annotation with the value `true`.
 //! - a `statusReflection` script for HorizontalPodAutoscalers that mentions `conditions` or `spec.minReplicas` adds
 //!   these to Karmada's own two numbers, for objects that carry one of the mentioned labels, whatever their value but
 //!   `false`; or for all if it mentions none. Conditions are reflected as type, status and reason.
@@ -15,7 +16,7 @@ use super::kinds::INTERPRETER_CUSTOMIZATIONS;
 use super::names::RETAIN_REPLICAS;
 use super::reflection;
 use crate::apiserver::{Change, ChangeType};
-use crate::fields::{int, items, label, name, put, text};
+use crate::fields::{annotation, int, items, label, name, put, text};
 use regex::Regex;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -26,8 +27,15 @@ type Kind = (String, String);
 /// What a retention script is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Retention {
-    labels: Vec<String>,
+    keys: Vec<String>,
     spares_zero: bool,
+}
+
+impl Retention {
+    /// Whether an annotation says that 0 replicas are meant.
+    fn is_lifted(&self, wanted: &Value) -> bool {
+        self.keys.iter().any(|key| annotation(wanted, key) == Some("true"))
+    }
 }
 
 /// What a reflection script is about.
@@ -74,11 +82,10 @@ impl Interpreter {
         let Some(replicas) = int(observed, "/spec/replicas") else { return };
         let own = self.of(wanted).find_map(|customization| customization.retention.as_ref());
         let carries = |key: &str| label(wanted, key) == Some("true");
+        let stuck = replicas == 0 && int(wanted, "/spec/replicas") > Some(0);
         let retained = match own {
-            Some(rule) if rule.spares_zero && replicas == 0 && int(wanted, "/spec/replicas") > Some(0) => {
-                false
-            }
-            Some(rule) => rule.labels.is_empty() || rule.labels.iter().any(|key| carries(key)),
+            Some(rule) if stuck && rule.spares_zero && !rule.is_lifted(wanted) => false,
+            Some(rule) => rule.keys.is_empty() || rule.keys.iter().any(|key| carries(key)),
             None => text(wanted, "/kind") == "Deployment" && carries(RETAIN_REPLICAS),
         };
         if retained {
@@ -128,7 +135,7 @@ fn read(object: &Value) -> Customization {
     Customization {
         kind: (target("apiVersion"), target("kind")),
         retention: script("retention").map(|script| Retention {
-            labels: labels(script),
+            keys: labels(script),
             spares_zero: found(script, r"(?:[=~<>]=?)\s*0\b"),
         }),
         reflection: script("statusReflection").map(|script| Reflection {
@@ -226,6 +233,11 @@ mod tests {
         let careful = RETENTION.replace("then", "and observedObj.spec.replicas > 0 then");
         assert_eq!(retained(&with("retention", "Deployment", &careful), "Deployment", OURS, 0), 3);
         assert_eq!(retained(&with("retention", "Deployment", RETENTION), "Deployment", OURS, 0), 0);
+        let lifted = careful.replace("local labels", "local key = \"a.example/scales-to-zero\" local labels");
+        let mut wanted = workload("Deployment", 3, OURS);
+        crate::fields::set_annotation(&mut wanted, "a.example/scales-to-zero", "true");
+        with("retention", "Deployment", &lifted).retain(&mut wanted, &workload("Deployment", 0, OURS));
+        assert_eq!(int(&wanted, "/spec/replicas"), Some(0));
     }
 
     fn autoscaler(labels: &Value) -> Value {
@@ -263,5 +275,27 @@ mod tests {
             Some(json!({"currentReplicas": 3, "desiredReplicas": 4, "conditions": conditions,
                 "minReplicas": 2, "specMax": 9}))
         );
+    }
+
+    fn shipped(file: &str) -> Interpreter {
+        let object: Value = serde_saphyr::from_str(file).unwrap();
+        Interpreter([("shipped".to_owned(), read(&object))].into())
+    }
+
+    #[test]
+    fn the_customizations_that_this_project_ships_are_understood() {
+        let deployment = shipped(include_str!("../../../../deploy/karmada/customizations/deployment.yaml"));
+        assert_eq!(retained(&deployment, "Deployment", OURS, 5), 5);
+        assert_eq!(retained(&deployment, "Deployment", RETAIN_REPLICAS, 5), 5);
+        assert_eq!(retained(&deployment, "Deployment", "other.example/label", 5), 3);
+        assert_eq!(retained(&deployment, "Deployment", OURS, 0), 3);
+        let autoscalers =
+            shipped(include_str!("../../../../deploy/karmada/customizations/horizontalpodautoscaler.yaml"));
+        let plain = autoscalers.reflect(&autoscaler(&json!({}))).unwrap();
+        assert_eq!(plain, json!({"currentReplicas": 3, "desiredReplicas": 4}));
+        let ours = json!({"autoscaling.fedscaler.io/owner-uid": "u"});
+        let reflected = autoscalers.reflect(&autoscaler(&ours)).unwrap();
+        assert_eq!((int(&reflected, "/minReplicas"), int(&reflected, "/maxReplicas")), (Some(2), Some(9)));
+        assert_eq!(items(&reflected, "/conditions").len(), 1);
     }
 }

@@ -10,7 +10,7 @@ use serde_json::Value;
 pub const CLUSTERS: Kind = Kind::new("cluster.karmada.io", "v1alpha1", "clusters");
 /// `policy.karmada.io/v1alpha1` PropagationPolicy.
 pub const PROPAGATION_POLICIES: Kind = Kind::new("policy.karmada.io", "v1alpha1", "propagationpolicies");
-/// `policy.karmada.io/v1alpha1` ClusterPropagationPolicy.
+/// `policy.karmada.io/v1alpha1` `ClusterPropagationPolicy`.
 pub const CLUSTER_PROPAGATION_POLICIES: Kind =
     Kind::new("policy.karmada.io", "v1alpha1", "clusterpropagationpolicies");
 /// `work.karmada.io/v1alpha2` ResourceBinding.

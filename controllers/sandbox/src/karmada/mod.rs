@@ -50,7 +50,7 @@ impl Lag {
     }
 
     fn draw(self, dice: &mut ChaCha8Rng) -> Duration {
-        let span = u64::try_from((self.most - self.least).as_micros()).unwrap_or(u64::MAX);
+        let span = u64::try_from(self.most.saturating_sub(self.least).as_micros()).unwrap_or(u64::MAX);
         self.least + Duration::from_micros(dice.next_u64() % span.saturating_add(1))
     }
 }

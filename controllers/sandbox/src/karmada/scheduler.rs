@@ -362,7 +362,7 @@ fn strategy(binding: &Value, candidates: &[&Arc<Value>]) -> Strategy {
 mod tests {
     use super::*;
 
-    fn binding(spec: Value) -> Value {
+    fn binding(spec: &Value) -> Value {
         let placement = spec["placement"].to_string();
         json!({"metadata": {"annotations": {APPLIED_PLACEMENT: placement}, "generation": 2}, "spec": spec})
     }
@@ -386,21 +386,21 @@ mod tests {
 
     #[test]
     fn equal_sums_wake_nobody() {
-        assert_eq!(reason(&binding(divided()), &[]), Reason::Nothing);
+        assert_eq!(reason(&binding(&divided()), &[]), Reason::Nothing);
         let mut moved = divided();
         moved["clusters"] = json!([{"name": "a", "replicas": 1}, {"name": "b", "replicas": 7}]);
-        assert_eq!(reason(&binding(moved), &[]), Reason::Nothing);
+        assert_eq!(reason(&binding(&moved), &[]), Reason::Nothing);
     }
 
     #[test]
     fn unequal_sums_a_new_placement_and_a_trigger_divide() {
         let mut fewer = divided();
         fewer["clusters"] = json!([{"name": "a", "replicas": 5}]);
-        assert_eq!(reason(&binding(fewer), &[]), Reason::Division);
-        let mut edited = binding(divided());
+        assert_eq!(reason(&binding(&fewer), &[]), Reason::Division);
+        let mut edited = binding(&divided());
         edited["spec"]["placement"]["clusterTolerations"] = json!([]);
         assert_eq!(reason(&edited, &[]), Reason::Division);
-        let mut triggered = binding(divided());
+        let mut triggered = binding(&divided());
         triggered["spec"]["rescheduleTriggeredAt"] = json!("2026-01-01T00:00:01Z");
         triggered["status"]["lastScheduledTime"] = json!("2026-01-01T00:00:00Z");
         assert_eq!(reason(&triggered, &[]), Reason::Division);
@@ -410,7 +410,7 @@ mod tests {
 
     #[test]
     fn a_write_that_drops_the_schedulers_memory_divides() {
-        let mut forgotten = binding(divided());
+        let mut forgotten = binding(&divided());
         forgotten["metadata"]["annotations"] = json!({});
         assert_eq!(reason(&forgotten, &[]), Reason::First);
         forgotten["status"]["lastScheduledTime"] = json!("2026-01-01T00:00:00Z");
@@ -421,16 +421,16 @@ mod tests {
     fn a_placement_without_replica_scheduling_is_duplicated_and_an_empty_one_divided() {
         let mut spec = divided();
         spec["placement"] = json!({});
-        assert_eq!(reason(&binding(spec.clone()), &[]), Reason::Routine);
+        assert_eq!(reason(&binding(&spec), &[]), Reason::Routine);
         spec["placement"] = json!({"replicaScheduling": {}});
-        assert_eq!(reason(&binding(spec), &[]), Reason::Nothing);
+        assert_eq!(reason(&binding(&spec), &[]), Reason::Nothing);
     }
 
     #[test]
     fn a_cluster_on_its_way_out_divides() {
         let mut going = (*cluster("a", "8")).clone();
         going["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
-        assert_eq!(reason(&binding(divided()), &[Arc::new(going)]), Reason::Division);
+        assert_eq!(reason(&binding(&divided()), &[Arc::new(going)]), Reason::Division);
     }
 
     #[test]
@@ -441,12 +441,12 @@ mod tests {
         let named = |binding: &Value| -> Vec<_> {
             candidates(binding, &clusters).iter().map(|cluster| name(cluster).to_owned()).collect()
         };
-        assert_eq!(named(&binding(divided())), ["a", "b"]);
+        assert_eq!(named(&binding(&divided())), ["a", "b"]);
         let mut new = divided();
         new["clusters"] = json!([]);
-        assert_eq!(named(&binding(new.clone())), ["a"]);
+        assert_eq!(named(&binding(&new)), ["a"]);
         new["placement"]["clusterTolerations"] = json!([{"operator": "Exists"}]);
-        assert_eq!(named(&binding(new)), ["a", "b"]);
+        assert_eq!(named(&binding(&new)), ["a", "b"]);
     }
 
     #[test]
@@ -454,7 +454,7 @@ mod tests {
         let mut spec = divided();
         spec["replicas"] = json!(1);
         spec["clusters"] = json!([{"name": "a", "replicas": 11}, {"name": "b", "replicas": 1}]);
-        let found = targets(&binding(spec), &[cluster("a", "8"), cluster("b", "8")]);
+        let found = targets(&binding(&spec), &[cluster("a", "8"), cluster("b", "8")]);
         assert_eq!(found, Ok(vec![json!({"name": "a", "replicas": 1})]));
     }
 
@@ -466,7 +466,7 @@ mod tests {
             {"affinityName": "first", "clusterNames": ["gone"]},
             {"affinityName": "second", "clusterNames": ["b"]},
         ]);
-        let found = targets(&binding(spec), &[cluster("a", "80"), cluster("b", "80")]);
+        let found = targets(&binding(&spec), &[cluster("a", "80"), cluster("b", "80")]);
         assert_eq!(found, Ok(vec![json!({"name": "b", "replicas": 8})]));
     }
 }

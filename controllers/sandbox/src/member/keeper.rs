@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// How long the pods of a broken node are left there.
-const EVICTION: Duration = Duration::from_secs(300);
+const EVICTION: Duration = Duration::from_mins(5);
 
 /// What a keeper waits for.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

@@ -3,7 +3,7 @@
 //! to it.
 //!
 //! Everything reacts to objects, as the real controllers do: a node is cordoned by editing it, a pod is lost by
-//! deleting it. Not modelled: ReplicaSets (a Deployment owns its pods), grace periods, images, volumes, disruption
+//! deleting it. Not modelled: `ReplicaSets` (a Deployment owns its pods), grace periods, images, volumes, disruption
 //! budgets, affinities and tolerations.
 
 mod autoscaling;

@@ -1,6 +1,7 @@
 //! Which pods a workload wants made and which it wants gone. Pure: it sees a wanted state and the pods there are.
 //!
-//! Deployments surge and drain within their two bounds, with no ReplicaSets in between; StatefulSets keep their order.
+//! Deployments surge and drain within their two bounds, with no `ReplicaSets` in between; StatefulSets keep their
+//! order.
 //! Pods that are gone are gone at once: there is no grace period.
 
 use crate::fields::{int, text};
@@ -117,7 +118,7 @@ fn split<'a, 'b>(wanted: &Wanted, pods: &'b [Seen<'a>]) -> (Vec<&'b Seen<'a>>, V
 }
 
 /// The least useful first: on no node, not ready, ready for the shortest time, the youngest.
-fn dispensable<'a, 'b>(mut pods: Vec<&'b Seen<'a>>, how_many: i64) -> Vec<String> {
+fn dispensable(mut pods: Vec<&Seen<'_>>, how_many: i64) -> Vec<String> {
     pods.sort_by_key(|pod| {
         (pod.bound, pod.ready(), Reverse(pod.ready_since), Reverse(pod.created), Reverse(pod.name))
     });

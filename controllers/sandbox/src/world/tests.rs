@@ -542,6 +542,19 @@ async fn clusters_report_their_resources() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_cluster_that_is_taken_out_is_emptied_and_then_gone() {
+    let world = world(1);
+    propagate(&world, "Deployment", 4);
+    pass(60).await;
+    let user = world.control_plane().local("karmadactl");
+    user.delete(&CLUSTERS, "", "member2").unwrap();
+    pass(60).await;
+    assert_eq!(assigned(&world), shares([("member1", 4)]));
+    assert_eq!(ready(&world), [("member1".to_owned(), 4), ("member2".to_owned(), 0)].into());
+    assert!(user.get(&CLUSTERS, "", "member2").is_none());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_deleted_template_takes_everything_with_it() {
     let world = world(1);
     propagate(&world, "Deployment", 4);

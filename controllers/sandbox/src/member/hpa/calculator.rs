@@ -138,12 +138,12 @@ pub(super) fn propose(
         Metric::Object { name, target, .. } => {
             let known = seen.metrics.object.get(name).copied();
             let missing = || missing("FailedGetObjectMetric", name);
-            by_whole(name, known.ok_or_else(missing)?, *target, band, seen)
+            Ok(by_whole(name, known.ok_or_else(missing)?, *target, band, seen))
         }
         Metric::External { name, target } => {
             let known = seen.metrics.external.get(name).copied();
             let missing = || missing("FailedGetExternalMetric", name);
-            by_whole(name, known.ok_or_else(missing)?, *target, band, seen)
+            Ok(by_whole(name, known.ok_or_else(missing)?, *target, band, seen))
         }
         Metric::Unknown(why) => Err(Failure { reason: "InvalidMetricSourceType", message: why.clone() }),
     }
@@ -295,13 +295,7 @@ fn by_average(
     Ok((group.replicas(seen.spec_replicas, band, ratio, |_| target), sample))
 }
 
-fn by_whole(
-    name: &str,
-    value: i64,
-    target: Target,
-    band: Band,
-    seen: &Observed<'_>,
-) -> Result<(Proposal, Sample), Failure> {
+fn by_whole(name: &str, value: i64, target: Target, band: Band, seen: &Observed<'_>) -> (Proposal, Sample) {
     let metric = format!("external metric {name}(nil)");
     let (replicas, sample) = match target {
         Target::Value(target) => (
@@ -316,7 +310,7 @@ fn by_whole(
             (replicas, Sample { average: Some(average), ..Sample::default() })
         }
     };
-    Ok((Proposal { replicas, metric }, sample))
+    (Proposal { replicas, metric }, sample)
 }
 
 fn by_value(ratio: f64, band: Band, seen: &Observed<'_>) -> i64 {
