@@ -27,7 +27,7 @@ pub(super) enum Origin {
 /// A kind in all its versions.
 #[derive(Debug)]
 pub(super) struct Resource {
-    pub(super) resource: GroupResource,
+    pub(super) id: GroupResource,
     pub(super) kind: String,
     pub(super) list_kind: String,
     pub(super) singular: String,
@@ -46,6 +46,7 @@ pub(super) struct Resource {
 
 /// A version of a kind.
 #[derive(Debug)]
+#[expect(clippy::struct_field_names, reason = "apiVersion is the wire's own word")]
 pub(super) struct Version {
     pub(super) api_version: String,
     pub(super) name: String,
@@ -67,7 +68,7 @@ pub(super) struct Served {
 impl Served {
     /// How messages name it.
     pub(super) fn name(&self) -> &GroupResource {
-        &self.resource.resource
+        &self.resource.id
     }
 
     /// Where its objects are.
@@ -93,7 +94,7 @@ impl Catalog {
     pub(super) fn built_in() -> Self {
         let mut catalog = Self::default();
         for mut row in kinds::built_in() {
-            row.schema = built_in_schema(&row.group, &row.kind);
+            row.schema = Some(built_in_schema(&row.group, &row.kind));
             catalog.install(row);
         }
         catalog
@@ -114,7 +115,7 @@ impl Catalog {
         let own = Kind::named(&row.group, &row.version, &row.plural);
         let storage = if own == kinds::EVENTS { kinds::CORE_EVENTS } else { own };
         self.put(Resource {
-            resource,
+            id: resource,
             list_kind: format!("{}List", row.kind),
             kind: row.kind,
             singular: row.singular,
@@ -130,7 +131,7 @@ impl Catalog {
     }
 
     pub(super) fn put(&mut self, resource: Resource) {
-        self.0.insert(resource.resource.clone(), Arc::new(resource));
+        self.0.insert(resource.id.clone(), Arc::new(resource));
     }
 
     pub(super) fn remove(&mut self, resource: &GroupResource) {
@@ -164,9 +165,9 @@ fn built_in_schemas() -> &'static BTreeMap<String, Value> {
 }
 
 /// Kinds without a row are open: their metadata is known, the rest is kept as it comes.
-fn built_in_schema(group: &str, kind: &str) -> Option<Value> {
+fn built_in_schema(group: &str, kind: &str) -> Value {
     let open = || json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
-    Some(built_in_schemas().get(&format!("{group}/{kind}")).cloned().unwrap_or_else(open))
+    built_in_schemas().get(&format!("{group}/{kind}")).cloned().unwrap_or_else(open)
 }
 
 /// A kind whose schema cannot be compiled is served without one.

@@ -129,7 +129,7 @@ fn served(definition: &Value, generation: i64) -> Result<Resource, super::schema
         stored: resource.clone(),
         generation,
         versions,
-        resource,
+        id: resource,
     })
 }
 

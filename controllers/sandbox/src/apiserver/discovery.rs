@@ -73,7 +73,7 @@ fn core_versions() -> Value {
 fn group_versions(state: &State) -> BTreeMap<String, BTreeSet<String>> {
     let mut groups: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for resource in state.catalog.iter() {
-        let versions = groups.entry(resource.resource.group.clone().into_owned()).or_default();
+        let versions = groups.entry(resource.id.group.clone().into_owned()).or_default();
         versions.extend(resource.versions.keys().cloned());
     }
     groups
@@ -125,7 +125,7 @@ pub(super) fn priority(version: &str) -> (u8, i64, i64, String) {
 
 fn kinds_of(state: &State, group: &str, version: &str) -> Option<Value> {
     let mut rows = Vec::new();
-    for resource in state.catalog.iter().filter(|resource| resource.resource.group == group) {
+    for resource in state.catalog.iter().filter(|resource| resource.id.group == group) {
         if let Some(served) = resource.versions.get(version) {
             rows.extend(kind_rows(resource, served));
         }
@@ -138,7 +138,7 @@ fn kinds_of(state: &State, group: &str, version: &str) -> Option<Value> {
 
 fn kind_rows(resource: &Resource, version: &Version) -> Vec<Value> {
     let namespaced = resource.scope == Scope::Namespaced;
-    let plural = &resource.resource.plural;
+    let plural = &resource.id.plural;
     let mut main = Map::new();
     main.insert("name".to_owned(), json!(plural));
     main.insert("singularName".to_owned(), json!(resource.singular));

@@ -265,16 +265,16 @@ pub(super) fn let_go(value: &mut Value, schema: Option<&Schema>, last: &FieldSet
             true
         }),
         Value::Array(items) => {
-            let Some(list) = schema else { return };
+            let Some(schema) = schema else { return };
             items.retain_mut(|item| {
-                let Some(step) = item_key(item, list) else { return true };
+                let Some(step) = item_key(item, schema) else { return true };
                 let (before, now) = (last.0.get(&step), kept.0.get(&step));
                 if holds(before, false) && !holds(now, false) {
                     return false;
                 }
                 if let Some(before) = before {
                     let below = now.map_or(&nothing, |now| &now.below);
-                    let_go(item, list.items.as_deref(), &before.below, below);
+                    let_go(item, schema.items.as_deref(), &before.below, below);
                 }
                 true
             });

@@ -116,9 +116,7 @@ fn is_owner_there(state: &State, object: &Value, reference: &Value) -> bool {
     let text = |field: &str| reference[field].as_str().unwrap_or_default();
     let (group, version) = text("apiVersion").split_once('/').unwrap_or(("", text("apiVersion")));
     let served = state.catalog.iter().find(|resource| {
-        resource.resource.group == group
-            && resource.kind == text("kind")
-            && resource.versions.contains_key(version)
+        resource.id.group == group && resource.kind == text("kind") && resource.versions.contains_key(version)
     });
     let Some(resource) = served else { return true };
     let namespace = match resource.scope {

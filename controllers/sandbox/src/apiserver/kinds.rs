@@ -153,7 +153,7 @@ impl ResourceType {
 
 /// `v1` Namespace.
 pub const NAMESPACES: Kind = Kind::new("", "v1", "namespaces");
-/// `v1` ConfigMap.
+/// `v1` `ConfigMap`.
 pub const CONFIG_MAPS: Kind = Kind::new("", "v1", "configmaps");
 /// `v1` Secret.
 pub const SECRETS: Kind = Kind::new("", "v1", "secrets");
@@ -167,37 +167,37 @@ pub const NODES: Kind = Kind::new("", "v1", "nodes");
 pub const PODS: Kind = Kind::new("", "v1", "pods");
 /// `v1` Service.
 pub const SERVICES: Kind = Kind::new("", "v1", "services");
-/// `v1` ServiceAccount.
+/// `v1` `ServiceAccount`.
 pub const SERVICE_ACCOUNTS: Kind = Kind::new("", "v1", "serviceaccounts");
 /// `apps/v1` Deployment.
 pub const DEPLOYMENTS: Kind = Kind::new("apps", "v1", "deployments");
-/// `apps/v1` StatefulSet.
+/// `apps/v1` `StatefulSet`.
 pub const STATEFUL_SETS: Kind = Kind::new("apps", "v1", "statefulsets");
-/// `apps/v1` ReplicaSet.
+/// `apps/v1` `ReplicaSet`.
 pub const REPLICA_SETS: Kind = Kind::new("apps", "v1", "replicasets");
-/// `autoscaling/v2` HorizontalPodAutoscaler.
+/// `autoscaling/v2` `HorizontalPodAutoscaler`.
 pub const HORIZONTAL_POD_AUTOSCALERS: Kind = Kind::new("autoscaling", "v2", "horizontalpodautoscalers");
 /// `coordination.k8s.io/v1` Lease.
 pub const LEASES: Kind = Kind::new("coordination.k8s.io", "v1", "leases");
-/// `apiextensions.k8s.io/v1` CustomResourceDefinition.
+/// `apiextensions.k8s.io/v1` `CustomResourceDefinition`.
 pub const CUSTOM_RESOURCE_DEFINITIONS: Kind =
     Kind::new("apiextensions.k8s.io", "v1", "customresourcedefinitions");
-/// `rbac.authorization.k8s.io/v1` ClusterRole.
+/// `rbac.authorization.k8s.io/v1` `ClusterRole`.
 pub const CLUSTER_ROLES: Kind = Kind::new("rbac.authorization.k8s.io", "v1", "clusterroles");
-/// `rbac.authorization.k8s.io/v1` ClusterRoleBinding.
+/// `rbac.authorization.k8s.io/v1` `ClusterRoleBinding`.
 pub const CLUSTER_ROLE_BINDINGS: Kind = Kind::new("rbac.authorization.k8s.io", "v1", "clusterrolebindings");
 /// `rbac.authorization.k8s.io/v1` Role.
 pub const ROLES: Kind = Kind::new("rbac.authorization.k8s.io", "v1", "roles");
-/// `rbac.authorization.k8s.io/v1` RoleBinding.
+/// `rbac.authorization.k8s.io/v1` `RoleBinding`.
 pub const ROLE_BINDINGS: Kind = Kind::new("rbac.authorization.k8s.io", "v1", "rolebindings");
 
 /// The paths of every built-in kind that can be scaled.
-fn replica_paths(label_selector: Option<&str>) -> Option<ScalePaths> {
-    Some(ScalePaths {
+fn replica_paths() -> ScalePaths {
+    ScalePaths {
         spec_replicas: ".spec.replicas".to_owned(),
         status_replicas: ".status.replicas".to_owned(),
-        label_selector: label_selector.map(str::to_owned),
-    })
+        label_selector: Some(".spec.selector".to_owned()),
+    }
 }
 
 /// Every kind that a server has from its start.
@@ -232,7 +232,7 @@ pub fn built_in() -> Vec<ResourceType> {
             let grouped = scaled || [PODS, SERVICES, HORIZONTAL_POD_AUTOSCALERS].contains(&kind);
             ResourceType {
                 status,
-                scale: if scaled { replica_paths(Some(".spec.selector")) } else { None },
+                scale: scaled.then(replica_paths),
                 short_names: if short.is_empty() { Vec::new() } else { vec![short.to_owned()] },
                 categories: if grouped { vec!["all".to_owned()] } else { Vec::new() },
                 ..ResourceType::new(&kind, camel_case, scope)

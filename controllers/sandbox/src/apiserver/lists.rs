@@ -70,7 +70,8 @@ impl Token {
     /// Opaque to clients: hexadecimal of its parts.
     fn render(&self) -> String {
         let plain = format!("{}/{}/{}", self.revision, self.namespace, self.name);
-        plain.bytes().map(|byte| format!("{byte:02x}")).collect()
+        let digit = |half: u8| char::from_digit(u32::from(half), 16);
+        plain.bytes().flat_map(|byte| [digit(byte >> 4), digit(byte & 0xF)]).flatten().collect()
     }
 
     fn parse(text: &str) -> Result<Self, ApiError> {

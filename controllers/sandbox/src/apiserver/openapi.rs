@@ -36,7 +36,7 @@ pub(super) fn second_version() -> Value {
 /// The document of one group and version; none if nothing is served there.
 pub(super) fn document(state: &State, group: &str, version: &str) -> Option<Value> {
     let (mut paths, mut schemas) = (Map::new(), Map::new());
-    for resource in state.catalog.iter().filter(|resource| resource.resource.group == group) {
+    for resource in state.catalog.iter().filter(|resource| resource.id.group == group) {
         if let Some(served) = resource.versions.get(version) {
             let (path, operations) = operations(resource, served);
             paths.insert(path, operations);
@@ -54,14 +54,14 @@ pub(super) fn document(state: &State, group: &str, version: &str) -> Option<Valu
 }
 
 fn schema_name(resource: &Resource, version: &Version) -> String {
-    let group = &resource.resource.group;
+    let group = &resource.id.group;
     let reversed: Vec<&str> = group.split('.').rev().filter(|part| !part.is_empty()).collect();
     let prefix = if group.is_empty() { "io.k8s.api.core".to_owned() } else { reversed.join(".") };
     format!("{prefix}.{}.{}", version.name, resource.kind)
 }
 
 fn identity(resource: &Resource, version: &Version) -> Value {
-    json!({"group": resource.resource.group, "version": version.name, "kind": resource.kind})
+    json!({"group": resource.id.group, "version": version.name, "kind": resource.kind})
 }
 
 fn schema(resource: &Resource, version: &Version) -> Value {
@@ -72,7 +72,7 @@ fn schema(resource: &Resource, version: &Version) -> Value {
 }
 
 fn operations(resource: &Resource, version: &Version) -> (String, Value) {
-    let base = base(&resource.resource.group, &version.name);
+    let base = base(&resource.id.group, &version.name);
     let within = match resource.scope {
         Scope::Cluster => "",
         Scope::Namespaced => "namespaces/{namespace}/",
@@ -84,7 +84,7 @@ fn operations(resource: &Resource, version: &Version) -> (String, Value) {
     let operation = |action: &str, parameters: Vec<Value>| {
         json!({
             "description": format!("{action} the specified {}", resource.kind),
-            "operationId": format!("{action}{}{}", api_version(&resource.resource.group, &version.name), resource.kind),
+            "operationId": format!("{action}{}{}", api_version(&resource.id.group, &version.name), resource.kind),
             "parameters": parameters,
             "responses": answer,
             "x-kubernetes-action": action,
@@ -99,5 +99,5 @@ fn operations(resource: &Resource, version: &Version) -> (String, Value) {
         "patch": operation("patch", patched),
         "delete": operation("delete", vec![parameter("dryRun")]),
     });
-    (format!("/{base}/{within}{}/{{name}}", resource.resource.plural), operations)
+    (format!("/{base}/{within}{}/{{name}}", resource.id.plural), operations)
 }

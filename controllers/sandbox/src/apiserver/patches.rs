@@ -12,7 +12,7 @@ pub(super) use super::ownership::Conflicts;
 use super::{
     State,
     catalog::Served,
-    errors::{ApiError, Cause, Subject},
+    errors::ApiError,
     metadata::{metadata_mut, name_of, namespace_of, text},
     objects::{self, Part, Writing},
     ownership::{Claim, Manager, Managers, Operation},
@@ -124,12 +124,7 @@ fn check_configuration(
     }
     objects::check_stated_type(served, configuration)?;
     if configuration["metadata"].get("managedFields").is_some_and(|fields| !fields.is_null()) {
-        let subject = Subject { resource: served.name(), kind: &served.resource.kind, name };
-        let message = "Forbidden: metadata.managedFields must be nil".to_owned();
-        let cause =
-            Cause { field: "metadata.managedFields".to_owned(), reason: "FieldValueForbidden", message };
-        let _ = subject;
-        return Err(ApiError::bad_request(cause.message.trim_start_matches("Forbidden: ")));
+        return Err(ApiError::bad_request("metadata.managedFields must be nil"));
     }
     let (stated_name, stated_namespace) = (name_of(configuration), namespace_of(configuration));
     if !stated_name.is_empty() && stated_name != name {

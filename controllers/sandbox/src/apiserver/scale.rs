@@ -5,7 +5,6 @@
 use serde_json::{Value, json};
 
 use super::{
-    catalog::{Origin, Served},
     errors::{ApiError, Cause, Subject},
     kinds::{GroupResource, ScalePaths},
     metadata::{at_path, metadata_mut, name_of, put_at_path, resource_version_of, text},
@@ -62,12 +61,7 @@ fn expression_text(expression: &Value) -> String {
 }
 
 /// `object` with the replicas that `scale` asks for; a resource version or uid in it is a precondition.
-pub(super) fn applied(
-    served: &Served,
-    object: &Value,
-    paths: &ScalePaths,
-    scale: &Value,
-) -> Result<Value, ApiError> {
+pub(super) fn applied(object: &Value, paths: &ScalePaths, scale: &Value) -> Result<Value, ApiError> {
     let name = name_of(object);
     let replicas = match &scale["spec"]["replicas"] {
         Value::Null => 0,
@@ -78,7 +72,7 @@ pub(super) fn applied(
         })?,
     };
     if replicas < 0 {
-        return Err(negative(served, name, replicas));
+        return Err(negative(name, replicas));
     }
     let mut new = object.clone();
     put_at_path(&mut new, &paths.spec_replicas, json!(replicas));
@@ -90,16 +84,12 @@ pub(super) fn applied(
     Ok(new)
 }
 
-fn negative(served: &Served, name: &str, replicas: i64) -> ApiError {
+fn negative(name: &str, replicas: i64) -> ApiError {
     let cause = Cause {
         field: "spec.replicas".to_owned(),
         reason: "FieldValueInvalid",
         message: format!("Invalid value: {replicas}: must be greater than or equal to 0"),
     };
     let scale = GroupResource { group: "autoscaling".into(), plural: "scales".into() };
-    match served.resource.origin {
-        Origin::BuiltIn | Origin::Custom => {
-            ApiError::invalid(Subject { resource: &scale, kind: "Scale", name }, &[cause])
-        }
-    }
+    ApiError::invalid(Subject { resource: &scale, kind: "Scale", name }, &[cause])
 }

@@ -124,7 +124,7 @@ fn label_requirements(selector: &str) -> Result<Vec<LabelRequirement>, ApiError>
 }
 
 fn label_requirement(text: &str) -> Result<LabelRequirement, ApiError> {
-    let (key, test) = if let Some(key) = text.strip_prefix('!') {
+    let (key, check) = if let Some(key) = text.strip_prefix('!') {
         (key, LabelTest::Absent)
     } else if let Some((key, values)) = set_of(text, " notin ") {
         (key, LabelTest::NotIn(values))
@@ -148,7 +148,7 @@ fn label_requirement(text: &str) -> Result<LabelRequirement, ApiError> {
             "unable to parse requirement: found '{text}', expected: identifier"
         )));
     }
-    Ok(LabelRequirement { key: key.to_owned(), test })
+    Ok(LabelRequirement { key: key.to_owned(), test: check })
 }
 
 fn set_of<'a>(text: &'a str, operator: &str) -> Option<(&'a str, Vec<String>)> {
@@ -170,7 +170,7 @@ fn field_requirements(served: &Served, selector: &str) -> Result<Vec<FieldRequir
 }
 
 fn field_requirement(served: &Served, text: &str) -> Result<FieldRequirement, ApiError> {
-    let (path, test) = if let Some((path, value)) = text.split_once("!=") {
+    let (path, check) = if let Some((path, value)) = text.split_once("!=") {
         (path, FieldTest::IsNot(value.to_owned()))
     } else if let Some((path, value)) = text.split_once("==").or_else(|| text.split_once('=')) {
         (path, FieldTest::Is(value.to_owned()))
@@ -185,7 +185,7 @@ fn field_requirement(served: &Served, text: &str) -> Result<FieldRequirement, Ap
             ),
         }));
     }
-    Ok(FieldRequirement { path: path.to_owned(), test })
+    Ok(FieldRequirement { path: path.to_owned(), test: check })
 }
 
 fn is_selectable(served: &Served, path: &str) -> bool {

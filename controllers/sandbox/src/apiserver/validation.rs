@@ -50,7 +50,7 @@ impl Findings {
             Value::Number(number) => {
                 self.judge_number(new, number.as_f64().unwrap_or_default(), &schema.limits, path);
             }
-            Value::Array(items) => self.judge_items(new, items, old, schema, path),
+            Value::Array(items) => self.judge_items(items, old, schema, path),
             Value::Object(fields) => self.judge_fields(new, fields, old, schema, path),
             Value::Null | Value::Bool(_) => {}
         }
@@ -147,14 +147,7 @@ impl Findings {
         }
     }
 
-    fn judge_items(
-        &mut self,
-        value: &Value,
-        items: &[Value],
-        old: Option<&Value>,
-        schema: &Schema,
-        path: &str,
-    ) {
+    fn judge_items(&mut self, items: &[Value], old: Option<&Value>, schema: &Schema, path: &str) {
         let count = items.len() as u64;
         if let Some(least) = schema.limits.min_items.filter(|least| count < *least) {
             let message =
@@ -164,7 +157,6 @@ impl Findings {
         if let Some(most) = schema.limits.max_items.filter(|most| count > *most) {
             self.add(path, "FieldValueTooMany", format!("Too many: {count}: must have at most {most} items"));
         }
-        let _ = value;
         self.judge_keys(items, schema, path);
         let Some(of_item) = schema.items.as_deref() else { return };
         for (index, item) in items.iter().enumerate() {
@@ -275,7 +267,7 @@ fn is_format(text: &str, format: &str) -> bool {
         "ipv4" => text.parse::<std::net::Ipv4Addr>().is_ok(),
         "ipv6" => text.parse::<std::net::Ipv6Addr>().is_ok(),
         "byte" => {
-            text.len() % 4 == 0
+            text.len().is_multiple_of(4)
                 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/=".contains(&byte))
         }
         _ => true,

@@ -41,15 +41,15 @@ pub(super) struct Call {
 type Answer = Result<Response<ResponseBody>, ApiError>;
 
 /// Serves one request.
-pub(super) fn serve(server: &ApiServer, call: &Call) -> Answer {
-    let mut state = server.state();
+pub(super) fn serve(api: &ApiServer, call: &Call) -> Answer {
+    let mut state = api.state();
     let served = state.catalog.find(&call.target.kind).ok_or_else(ApiError::no_such_path)?;
     if call.target.namespace.is_some() && !served.is_namespaced() {
         return Err(ApiError::no_such_path());
     }
-    let mut writing = writing(server, call)?;
+    let mut writing = writing(api, call)?;
     let answer = match (call.target.name.is_some(), call.target.subresource.as_deref()) {
-        (false, _) => on_collection(server, &mut state, &served, call, &mut writing),
+        (false, _) => on_collection(api, &mut state, &served, call, &mut writing),
         (true, None) => on_object(&mut state, &served, call, &mut writing),
         (true, Some("status")) if served.has_status() => on_status(&mut state, &served, call, &mut writing),
         (true, Some("scale")) if served.version.scale.is_some() => {
@@ -64,7 +64,7 @@ pub(super) fn serve(server: &ApiServer, call: &Call) -> Answer {
     })
 }
 
-fn writing(server: &ApiServer, call: &Call) -> Result<Writing, ApiError> {
+fn writing(api: &ApiServer, call: &Call) -> Result<Writing, ApiError> {
     let effect = match call.query.get("dryRun") {
         None => Effect::Stored,
         Some("All") => Effect::DryRun,
@@ -86,11 +86,11 @@ fn writing(server: &ApiServer, call: &Call) -> Result<Writing, ApiError> {
     };
     let agent = call.user_agent.split('/').next().unwrap_or_default();
     let manager = call.query.get("fieldManager").unwrap_or(if agent.is_empty() { "unknown" } else { agent });
-    Ok(Writing::new(manager, server.now(), effect, unknown))
+    Ok(Writing::new(manager, api.now(), effect, unknown))
 }
 
 fn on_collection(
-    server: &ApiServer,
+    api: &ApiServer,
     state: &mut State,
     served: &Served,
     call: &Call,
@@ -100,7 +100,7 @@ fn on_collection(
     match call.method {
         Method::GET if call.query.is_on("watch") => {
             let selection = Selection::of(served, namespace, &call.query)?;
-            let events = watches::watch(server, state, served.clone(), selection, &call.query)?;
+            let events = watches::watch(api, state, served.clone(), selection, &call.query)?;
             Ok(response::with_body(StatusCode::OK, "application/json", ResponseBody::events(events)))
         }
         Method::GET => {
@@ -111,7 +111,7 @@ fn on_collection(
         Method::POST if namespace.is_some() == served.is_namespaced() => {
             let object = decode(call)?;
             let created = objects::create(state, served, call.target.namespace(), object, writing)?;
-            answer(StatusCode::CREATED, served, &created)
+            Ok(answer(StatusCode::CREATED, served, &created))
         }
         Method::DELETE if namespace.is_some() == served.is_namespaced() => {
             delete_collection(state, served, call, writing)
@@ -120,8 +120,8 @@ fn on_collection(
     }
 }
 
-fn answer(code: StatusCode, served: &Served, object: &Arc<Value>) -> Answer {
-    Ok(response::json(code, versions::present(served, object).as_ref()))
+fn answer(code: StatusCode, served: &Served, object: &Arc<Value>) -> Response<ResponseBody> {
+    response::json(code, versions::present(served, object).as_ref())
 }
 
 /// The body as JSON, whether it came as JSON or YAML.
@@ -143,7 +143,9 @@ fn yaml(text: &str) -> Result<Value, ApiError> {
 fn on_object(state: &mut State, served: &Served, call: &Call, writing: &mut Writing) -> Answer {
     let (namespace, name) = key(call);
     match call.method {
-        Method::GET => answer(StatusCode::OK, served, &objects::existing(state, served, namespace, name)?),
+        Method::GET => {
+            Ok(answer(StatusCode::OK, served, &objects::existing(state, served, namespace, name)?))
+        }
         Method::PUT => put(state, served, Part::Object, call, writing),
         Method::PATCH => patch(state, served, Part::Object, call, writing),
         Method::DELETE => delete(state, served, call, writing),
@@ -158,7 +160,9 @@ fn key(call: &Call) -> (&str, &str) {
 fn on_status(state: &mut State, served: &Served, call: &Call, writing: &mut Writing) -> Answer {
     let (namespace, name) = key(call);
     match call.method {
-        Method::GET => answer(StatusCode::OK, served, &objects::existing(state, served, namespace, name)?),
+        Method::GET => {
+            Ok(answer(StatusCode::OK, served, &objects::existing(state, served, namespace, name)?))
+        }
         Method::PUT => put(state, served, Part::Status, call, writing),
         Method::PATCH => patch(state, served, Part::Status, call, writing),
         _ => Err(ApiError::method_not_allowed()),
@@ -172,14 +176,14 @@ fn put(state: &mut State, served: &Served, part: Part, call: &Call, writing: &mu
     let stored = state.store.get(served.stored_as(), namespace, name);
     if stored.is_none() && part == Part::Object && may_be_created_by_update(served.name()) {
         let created = objects::create(state, served, namespace, object, writing)?;
-        return answer(StatusCode::CREATED, served, &created);
+        return Ok(answer(StatusCode::CREATED, served, &created));
     }
     let unconditional = match served.resource.origin {
         Origin::BuiltIn => Unconditional::Allowed,
         Origin::Custom => Unconditional::Refused,
     };
     let updated = objects::update(state, served, part, object, unconditional, writing)?;
-    answer(StatusCode::OK, served, &updated)
+    Ok(answer(StatusCode::OK, served, &updated))
 }
 
 /// The name and namespace of a body must be those of the path; left out, they are taken from there.
@@ -228,7 +232,7 @@ fn patch(state: &mut State, served: &Served, part: Part, call: &Call, writing: &
         }
     };
     let code = if existed { StatusCode::OK } else { StatusCode::CREATED };
-    answer(code, served, &object)
+    Ok(answer(code, served, &object))
 }
 
 /// What a PATCH carries.
@@ -303,7 +307,7 @@ fn on_scale(state: &mut State, served: &Served, call: &Call, writing: &mut Writi
         },
         _ => return Err(ApiError::method_not_allowed()),
     };
-    let new = scale::applied(served, &versions::present(served, &old), &paths, &wanted)?;
+    let new = scale::applied(&versions::present(served, &old), &paths, &wanted)?;
     let stored = objects::replace(state, served, Part::Scale, &old, new, writing)?;
     Ok(response::json(StatusCode::OK, &scale::of(&stored, &paths)))
 }
@@ -314,7 +318,7 @@ fn delete(state: &mut State, served: &Served, call: &Call, writing: &mut Writing
     let (preconditions, propagation) = options;
     let outcome = garbage::delete(state, served, (namespace, name), &preconditions, propagation, writing)?;
     match outcome {
-        Deletion::Waiting(object) => answer(StatusCode::OK, served, &object),
+        Deletion::Waiting(object) => Ok(answer(StatusCode::OK, served, &object)),
         Deletion::Gone(object) => {
             let mut details =
                 json!({"name": name, "kind": served.name().plural, "uid": text(&object, "uid")});

@@ -26,11 +26,11 @@ use super::{
 };
 
 /// How often a watch that asked for bookmarks gets one, if anything has changed since its last event.
-const BOOKMARK_PERIOD: Duration = Duration::from_secs(60);
+const BOOKMARK_PERIOD: Duration = Duration::from_mins(1);
 
 /// A watch under way.
 struct Watch {
-    server: ApiServer,
+    api: ApiServer,
     served: Served,
     selection: Selection,
     /// Events that go out before any change.
@@ -45,7 +45,7 @@ struct Watch {
 
 /// The events that a request asks for, as frames of one line each.
 pub(super) fn watch(
-    server: &ApiServer,
+    api: &ApiServer,
     state: &mut State,
     served: Served,
     selection: Selection,
@@ -54,7 +54,7 @@ pub(super) fn watch(
     let from = starting_point(state, query)?;
     let bookmarks = query.is_on("allowWatchBookmarks");
     let mut watch = Watch {
-        server: server.clone(),
+        api: api.clone(),
         first: VecDeque::new(),
         changes: None,
         seen: from.unwrap_or_else(|| state.store.revision()),
@@ -185,7 +185,7 @@ impl Watch {
                     }
                 }
                 () = tick(&mut self.bookmarks) => {
-                    let revision = self.server.state().store.revision();
+                    let revision = self.api.state().store.revision();
                     // What was committed under the lock is in the channel already: a bookmark must not overtake it.
                     if revision > self.seen && changes.is_empty() {
                         self.seen = revision;
