@@ -137,9 +137,9 @@ fn sum(one: &Shares, other: &Shares) -> Shares {
 /// tie-break.
 pub(crate) fn webster(seats: i64, votes: &Shares, uid: &str) -> Shares {
     let mut given: Vec<(&String, i64, i64)> = votes.iter().map(|(name, votes)| (name, *votes, 0)).collect();
-    let downwards = !uid.is_empty() && fnv1a_32(uid) & 1 == 1;
+    let order = Alphabet::of(uid);
     for _ in 0..seats.max(0) {
-        let next = given.iter_mut().min_by(|one, other| precedence(one, other, downwards));
+        let next = given.iter_mut().min_by(|one, other| precedence(one, other, order));
         if let Some((_, _, seats)) = next {
             *seats += 1;
         }
@@ -147,11 +147,27 @@ pub(crate) fn webster(seats: i64, votes: &Shares, uid: &str) -> Shares {
     given.into_iter().map(|(name, _, seats)| (name.clone(), seats)).collect()
 }
 
-fn precedence(one: &(&String, i64, i64), other: &(&String, i64, i64), downwards: bool) -> Ordering {
+/// Which names come first among equals.
+#[derive(Debug, Clone, Copy)]
+enum Alphabet {
+    Upwards,
+    Downwards,
+}
+
+impl Alphabet {
+    fn of(uid: &str) -> Self {
+        if !uid.is_empty() && fnv1a_32(uid) & 1 == 1 { Self::Downwards } else { Self::Upwards }
+    }
+}
+
+fn precedence(one: &(&String, i64, i64), other: &(&String, i64, i64), order: Alphabet) -> Ordering {
     let weighed = |party: &(&String, i64, i64), rival: &(&String, i64, i64)| {
         i128::from(party.1) * i128::from(2 * rival.2 + 1)
     };
-    let by_name = if downwards { other.0.cmp(one.0) } else { one.0.cmp(other.0) };
+    let by_name = match order {
+        Alphabet::Upwards => one.0.cmp(other.0),
+        Alphabet::Downwards => other.0.cmp(one.0),
+    };
     weighed(other, one).cmp(&weighed(one, other)).then(one.2.cmp(&other.2)).then(by_name)
 }
 

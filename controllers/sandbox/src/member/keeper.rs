@@ -3,17 +3,17 @@
 
 use super::fleet::{Owner, Pod, PodKey, Progress, WorkloadKind};
 use super::rollout::{Pace, Plan, Seen, Wanted, plan, replicas_of};
-use super::traffic::{PodCount, Traffic, Workload};
+use super::tally::Tally;
+use super::traffic::{Traffic, Workload};
 use super::{Habits, SharedFleet, objects};
 use crate::agenda::Agenda;
 use crate::apiserver::kinds::{DEPLOYMENTS, NODES, PODS, STATEFUL_SETS};
 use crate::apiserver::{ApiError, ApiServer, Change, ChangeType, Changes, Local};
 use crate::clock::Clock;
-use crate::fields::{counts, int, items, name, namespace, put, stamp, text, version};
-use chrono::{DateTime, Utc};
+use crate::fields::{int, items, name, namespace, put, text, version};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
-use serde_json::{Map, Value};
+use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -188,42 +188,43 @@ impl Keeper {
         let was = self.node_is_ready(node);
         let known = self.fleet.lock().nodes().contains_key(node);
         self.fleet.lock().set_node(&change.object);
-        let is = self.node_is_ready(node);
-        if known && was != is {
-            self.node_turned(node, is);
+        match (was, self.node_is_ready(node)) {
+            (true, false) if known => self.node_broken(node),
+            (false, true) if known => self.node_mended(node),
+            _ => {}
         }
     }
 
-    /// A broken node's pods are unready at once; a mended one's come up again.
-    fn node_turned(&mut self, node: &str, ready: bool) {
-        let now = self.clock.now();
-        let on_it: Vec<_> =
-            self.fleet.lock().pods_on(node).map(|(key, pod)| (key.clone(), pod.progress)).collect();
-        for (key, progress) in on_it {
-            match progress {
-                Progress::Ready { started, .. } if !ready => {
-                    self.write_progress(&key, Progress::Starting { started, since: now });
-                }
-                Progress::Starting { .. } if ready => {
-                    self.agenda.add(Due::Up(key), start_time(&mut self.dice, self.habits.start));
-                }
-                Progress::Ready { .. }
-                | Progress::Starting { .. }
-                | Progress::Waiting
-                | Progress::Finished => {}
+    fn pods_on(&self, node: &str) -> Vec<(PodKey, Progress)> {
+        let fleet = self.fleet.lock();
+        fleet.pods_on(node).map(|(key, pod)| (key.clone(), pod.progress)).collect()
+    }
+
+    /// A mended node's pods come up again.
+    fn node_mended(&mut self, node: &str) {
+        for (key, progress) in self.pods_on(node) {
+            if let Progress::Starting { .. } = progress {
+                self.agenda.add(Due::Up(key), start_time(&mut self.dice, self.habits.start));
             }
         }
-        if !ready {
-            self.agenda.add(Due::Evict(node.to_owned()), EVICTION);
+    }
+
+    /// A broken node's pods are unready at once.
+    fn node_broken(&mut self, node: &str) {
+        let now = self.clock.now();
+        for (key, progress) in self.pods_on(node) {
+            if let Progress::Ready { started, .. } = progress {
+                self.write_progress(&key, Progress::Starting { started, since: now });
+            }
         }
+        self.agenda.add(Due::Evict(node.to_owned()), EVICTION);
     }
 
     fn meet(&mut self, due: Due) {
         match due {
             Due::Up(key) => self.bring_up(&key),
             Due::Evict(node) if !self.node_is_ready(&node) => {
-                let on_it: Vec<_> = self.fleet.lock().pods_on(&node).map(|(key, _)| key.clone()).collect();
-                for key in on_it {
+                for (key, _) in self.pods_on(&node) {
                     self.delete(&key);
                 }
             }
@@ -349,12 +350,12 @@ impl Keeper {
     /// Counts a workload's pods and writes what has changed into its status.
     fn report(&mut self, owner: &Owner) {
         let revision = self.workloads.get(owner).map(|kept| kept.wanted.revision.as_str());
-        let count = Count::of(&self.fleet, owner, revision.unwrap_or_default());
+        let tally = Tally::of(&self.fleet, owner, revision.unwrap_or_default());
         let workload = Workload { namespace: owner.namespace.clone(), name: owner.name.clone() };
-        self.traffic.report(&self.member, &workload, count.pods(), self.clock.now());
+        self.traffic.report(&self.member, &workload, tally.pods(), self.clock.now());
         let Some(kept) = self.workloads.get(owner) else { return };
         let mut object = (*kept.object).clone();
-        let status = count.status(owner.kind, &kept.object, &kept.wanted, self.clock.now());
+        let status = tally.status(owner.kind, &kept.object, &kept.wanted, self.clock.now());
         if kept.object.get("status") == Some(&status) {
             return;
         }
@@ -413,78 +414,4 @@ fn seen<'a>(name: &'a str, pod: &'a Pod) -> Seen<'a> {
 fn everything(fleet: &SharedFleet, owner: &Owner) -> Plan {
     let delete = fleet.lock().pods_of(owner).map(|(name, _)| name.to_owned()).collect();
     Plan { delete, ..Plan::default() }
-}
-
-/// A workload's pods, counted.
-#[derive(Debug, Clone, Copy, Default)]
-struct Count {
-    total: u32,
-    updated: u32,
-    ready: u32,
-    waiting: u32,
-}
-
-impl Count {
-    fn of(fleet: &SharedFleet, owner: &Owner, revision: &str) -> Self {
-        let fleet = fleet.lock();
-        fleet.pods_of(owner).filter(|(_, pod)| pod.progress != Progress::Finished).fold(
-            Self::default(),
-            |count, (_, pod)| Self {
-                total: count.total + 1,
-                updated: count.updated + u32::from(pod.revision == revision),
-                ready: count.ready + u32::from(pod.is_ready()),
-                waiting: count.waiting + u32::from(pod.is_waiting()),
-            },
-        )
-    }
-
-    fn pods(self) -> PodCount {
-        PodCount { ready: self.ready, pending: self.waiting, total: self.total }
-    }
-
-    fn status(self, kind: WorkloadKind, object: &Value, wanted: &Wanted, now: DateTime<Utc>) -> Value {
-        let mut status = counts(&[
-            ("observedGeneration", int(object, "/metadata/generation").unwrap_or(0)),
-            ("replicas", self.total.into()),
-            ("updatedReplicas", self.updated.into()),
-            ("readyReplicas", self.ready.into()),
-            ("availableReplicas", self.ready.into()),
-        ]);
-        match kind {
-            WorkloadKind::Deployment => {
-                let unavailable = i64::from(self.total - self.ready);
-                status.extend(counts(&[("unavailableReplicas", unavailable)]));
-                status.insert("conditions".to_owned(), self.available(object, wanted, now));
-            }
-            WorkloadKind::StatefulSet => {
-                // The real one always writes these two, and counts pods of the revision that an update replaces.
-                status.insert("replicas".to_owned(), self.total.into());
-                status.insert("availableReplicas".to_owned(), self.ready.into());
-                let current = if self.updated == self.total { self.total } else { self.total - self.updated };
-                status.extend(counts(&[("currentReplicas", current.into())]));
-            }
-        }
-        Value::Object(status.into_iter().collect::<Map<_, _>>())
-    }
-
-    /// A Deployment's `Available` condition; its time moves with its status.
-    fn available(self, object: &Value, wanted: &Wanted, now: DateTime<Utc>) -> Value {
-        let slack = match wanted.pace {
-            Pace::Rolling { unavailable, .. } => unavailable,
-            Pace::Recreate | Pace::Ordered | Pace::Parallel => 0,
-        };
-        let enough = i64::from(self.ready) >= wanted.replicas - slack;
-        let (status, reason) = if enough {
-            ("True", "MinimumReplicasAvailable")
-        } else {
-            ("False", "MinimumReplicasUnavailable")
-        };
-        let before = items(object, "/status/conditions").first();
-        let since = before
-            .filter(|before| text(before, "/status") == status)
-            .map(|before| text(before, "/lastTransitionTime").to_owned());
-        let mut condition = objects::condition("Available", status, reason, "", now);
-        condition["lastTransitionTime"] = since.unwrap_or_else(|| stamp(now)).into();
-        Value::Array(vec![condition])
-    }
 }

@@ -12,6 +12,7 @@ pub mod hpa;
 mod keeper;
 mod objects;
 mod rollout;
+mod tally;
 pub mod traffic;
 
 pub use fleet::Placement;

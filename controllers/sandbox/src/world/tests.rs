@@ -299,6 +299,39 @@ async fn held_scheduling_keeps_the_scheduler_out_and_an_applied_manifest_deletes
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_foreign_scheduler_keeps_karmadas_out_and_works_follow_the_binding() {
+    let world = world(1);
+    let user = world.control_plane().local("kubectl");
+    let mut foreign = policy("Deployment");
+    foreign["spec"]["schedulerName"] = json!("somebody-else");
+    user.create(&PROPAGATION_POLICIES, foreign).unwrap();
+    user.create(&DEPLOYMENTS, workload("Deployment", 6)).unwrap();
+    pass(10).await;
+    assert!(assigned(&world).is_empty());
+    write_binding(&world, [("member1", 1), ("member2", 5)]);
+    pass(10).await;
+    assert_eq!(running(&world, &DEPLOYMENTS), shares([("member1", 1), ("member2", 5)]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cluster_that_is_evicted_from_keeps_its_work_until_the_task_is_gone() {
+    let world = grown().await;
+    let set_task = |tasks: Value| {
+        let mut object = (*binding(&world)).clone();
+        put(&mut object, &["spec", "gracefulEvictionTasks"], tasks);
+        put(&mut object, &["spec", "clusters"], json!([{"name": "member1", "replicas": 6}]));
+        world.control_plane().local("controller").update(&RESOURCE_BINDINGS, object).unwrap();
+    };
+    set_task(json!([{"fromCluster": "member2", "reason": "test", "producer": "test"}]));
+    pass(10).await;
+    assert_eq!(running(&world, &DEPLOYMENTS)["member2"], 3);
+    set_task(json!([]));
+    pass(10).await;
+    assert!(!running(&world, &DEPLOYMENTS).contains_key("member2"));
+    assert_eq!(divisions(&world), 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_applied_manifest_with_one_replica_deletes_a_workload_where_nothing_is_held() {
     let world = grown().await;
     write_binding(&world, [("member1", 11), ("member2", 1)]);

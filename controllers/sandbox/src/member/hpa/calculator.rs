@@ -121,7 +121,7 @@ pub(super) fn propose(
         }
         Metric::Resource { resource, average } => {
             let usage = |pod: &PodSample| usage_of(pod, resource);
-            let (replicas, sample) = by_average(Cpu::when(resource == "cpu"), usage, *average, band, seen)
+            let (replicas, sample) = by_average(Cpu::of(resource), usage, *average, band, seen)
                 .map_err(|message| failed_resource(resource, &message))?;
             Ok((Proposal { replicas, metric: format!("{resource} resource") }, sample))
         }
@@ -157,8 +157,8 @@ enum Cpu {
 }
 
 impl Cpu {
-    fn when(cpu: bool) -> Self {
-        if cpu { Self::Yes } else { Self::No }
+    fn of(resource: &str) -> Self {
+        if resource == "cpu" { Self::Yes } else { Self::No }
     }
 }
 
@@ -265,8 +265,7 @@ fn by_request(
     }
     let request = |pod: &PodSample| request_of(pod, resource).unwrap_or_default();
     let usage = |pod: &PodSample| usage_of(pod, resource);
-    let group =
-        Group::of(seen, Cpu::when(resource == "cpu"), usage, request).map_err(|message| failed(&message))?;
+    let group = Group::of(seen, Cpu::of(resource), usage, request).map_err(|message| failed(&message))?;
     let utilization = |pods: &[(i64, i64)]| {
         let used: i64 = pods.iter().map(|(used, _)| used).sum();
         let asked: i64 = pods.iter().map(|(_, asked)| asked).sum();
