@@ -16,6 +16,10 @@ use std::{
 use bytes::Bytes;
 use futures::StreamExt;
 use http::{Method, Request, Response, StatusCode};
+use rand_chacha::{
+    ChaCha8Rng,
+    rand_core::{RngCore, SeedableRng},
+};
 use serde_json::json;
 use tokio::{sync::watch, time::sleep};
 use tower::{Layer, Service};
@@ -100,9 +104,32 @@ enum Link {
     Crashed,
 }
 
+/// Faults that come by chance, the same for the same seed and requests.
+#[derive(Debug)]
+struct Weather {
+    dice: ChaCha8Rng,
+    per_mille: u32,
+}
+
+impl Weather {
+    /// Half of what goes wrong is lateness, the rest are answers that a client must survive.
+    fn next(&mut self) -> Option<PlannedKind> {
+        let throw = self.dice.next_u32() % 1000;
+        let choice = self.dice.next_u32();
+        (throw < self.per_mille).then(|| match choice % 8 {
+            0 => PlannedKind::Answer(StatusCode::CONFLICT),
+            1 => PlannedKind::Answer(StatusCode::TOO_MANY_REQUESTS),
+            2 => PlannedKind::Answer(StatusCode::INTERNAL_SERVER_ERROR),
+            3 => PlannedKind::Answer(StatusCode::SERVICE_UNAVAILABLE),
+            _ => PlannedKind::Delay(Duration::from_millis(u64::from(choice % 3000))),
+        })
+    }
+}
+
 #[derive(Debug, Default)]
 struct Script {
     planned: VecDeque<Planned>,
+    weather: Option<Weather>,
     crash: Option<(u64, Crash)>,
     writes: Vec<WriteRecord>,
     /// Writes that were let through or lost, to count towards the crash.
@@ -183,6 +210,17 @@ impl Faults {
         self.plan(which, times, PlannedKind::DelayEvents(delay));
     }
 
+    /// From now on, `per_mille` of a thousand requests other than watches go wrong by chance: they are late by up to
+    /// three seconds or answered 409, 429, 500 or 503. The same seed and requests meet the same faults.
+    pub fn scatter(&self, seed: u64, per_mille: u32) {
+        self.script().weather = Some(Weather { dice: ChaCha8Rng::seed_from_u64(seed), per_mille });
+    }
+
+    /// Ends the faults that come by chance.
+    pub fn clear_up(&self) {
+        self.script().weather = None;
+    }
+
     fn plan(&self, which: Which, left: u32, kind: PlannedKind) {
         self.script().planned.push_back(Planned { which, left, kind });
     }
@@ -243,6 +281,9 @@ impl Faults {
             }
         }
         script.planned.retain(|planned| planned.left > 0);
+        if is_watch == Watching::No {
+            due.extend(script.weather.as_mut().and_then(Weather::next));
+        }
         due
     }
 

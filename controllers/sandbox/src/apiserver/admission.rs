@@ -85,7 +85,7 @@ fn complete(served: &Served, object: &mut Value) {
 pub(super) fn judge(served: &Served, new: &Value, old: Option<&Value>) -> Result<(), ApiError> {
     let mut causes = metadata_violations(served, new, old);
     if let Some(rules) = &served.version.rules {
-        causes.extend(rules.violations(&judged(new), old.map(judged).as_ref()));
+        causes.extend(rules.violations(new, old));
     }
     if served.resource.origin == Origin::BuiltIn {
         causes.extend(built_in_violations(served, new));
@@ -95,21 +95,6 @@ pub(super) fn judge(served: &Served, new: &Value, old: Option<&Value>) -> Result
     }
     let subject = Subject { resource: served.name(), kind: &served.resource.kind, name: name_of(new) };
     Err(ApiError::invalid(subject, &causes))
-}
-
-/// What rules may look at: all but the metadata, of which only the name.
-fn judged(object: &Value) -> Value {
-    let fields = object.as_object().into_iter().flatten();
-    let mut seen: serde_json::Map<String, Value> = fields
-        .filter(|(name, _)| *name != "metadata")
-        .map(|(name, value)| (name.clone(), value.clone()))
-        .collect();
-    let mut metadata = json!({"name": object["metadata"]["name"]});
-    if let Some(prefix) = object["metadata"].get("generateName") {
-        metadata["generateName"] = prefix.clone();
-    }
-    seen.insert("metadata".to_owned(), metadata);
-    Value::Object(seen)
 }
 
 fn invalid(field: &str, message: String) -> Cause {

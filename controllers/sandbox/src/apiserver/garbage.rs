@@ -11,10 +11,11 @@ use super::{
     State,
     catalog::Served,
     crds,
+    deletion::{self, DeletePreconditions, Deletion},
     errors::ApiError,
     kinds::{self, GroupResource, Kind},
     metadata::{is_terminating, metadata_mut, name_of, namespace_of, text},
-    objects::{self, DeletePreconditions, Deletion, Effect, Writing},
+    objects::{self, Effect, Writing},
     store::{Change, ChangeType},
 };
 
@@ -41,7 +42,7 @@ pub(super) fn delete(
     writing: &Writing,
 ) -> Result<Deletion, ApiError> {
     let old = objects::existing(state, served, namespace, name)?;
-    objects::check_delete_preconditions(served, &old, preconditions)?;
+    deletion::check_delete_preconditions(served, &old, preconditions)?;
     let uid = text(&old, "uid");
     let mut further: &[&str] = &[];
     match propagation {
@@ -55,7 +56,7 @@ pub(super) fn delete(
             }
         }
     }
-    Ok(objects::delete(state, served, &old, further, writing))
+    Ok(deletion::delete(state, served, &old, further, writing))
 }
 
 /// Where an object is: its kind as stored, namespace and name.
@@ -73,11 +74,11 @@ pub(super) fn settle(state: &mut State, writing: &Writing) {
 
 fn after_write(state: &mut State, change: &Change, writing: &Writing) {
     let object = &change.object;
-    if kinds::CUSTOM_RESOURCE_DEFINITIONS.is_of(&change.kind.resource()) {
+    if kinds::CUSTOM_RESOURCE_DEFINITIONS.shares_objects_with(&change.kind) {
         crds::follow(state, object, writing);
     }
     if is_terminating(object) {
-        if kinds::NAMESPACES.is_of(&change.kind.resource()) {
+        if kinds::NAMESPACES.shares_objects_with(&change.kind) {
             empty_namespace(state, name_of(object), writing);
         }
         if has_finalizer(object, FOREGROUND) {
@@ -161,7 +162,7 @@ pub(super) fn remove(state: &mut State, place: &Place, writing: &Writing) {
     let Some(object) = stored(state, place).cloned() else { return };
     if let Some(served) = state.catalog.find(&place.0) {
         let stored = Writing { effect: Effect::Stored, ..writing.clone() };
-        objects::delete(state, &served, &object, &[], &stored);
+        deletion::delete(state, &served, &object, &[], &stored);
     }
 }
 
@@ -218,7 +219,7 @@ pub(super) fn drop_finalizer(state: &mut State, place: &Place, finalizer: &str) 
     if object["metadata"]["finalizers"] == json!([]) {
         metadata_mut(&mut object).remove("finalizers");
     }
-    if is_terminating(&object) && !objects::is_held(&object) {
+    if is_terminating(&object) && !deletion::is_held(&object) {
         state.store.remove(&place.0, object);
     } else {
         state.store.put(&place.0, object);
@@ -245,7 +246,7 @@ fn finish_namespace(state: &mut State, namespace: &str) {
     let mut object = (**object).clone();
     object["spec"]["finalizers"] = json!([]);
     let kind = Arc::new(kinds::NAMESPACES);
-    if objects::is_held(&object) {
+    if deletion::is_held(&object) {
         state.store.put(&kind, object);
     } else {
         state.store.remove(&kind, object);

@@ -46,6 +46,12 @@ impl Kind {
         GroupResource { group: self.group.clone(), plural: self.plural.clone() }
     }
 
+    /// Whether both are versions of the same kind.
+    #[must_use]
+    pub fn shares_objects_with(&self, other: &Self) -> bool {
+        self.group == other.group && self.plural == other.plural
+    }
+
     /// Whether this is a version of `resource`.
     #[must_use]
     pub fn is_of(&self, resource: &GroupResource) -> bool {

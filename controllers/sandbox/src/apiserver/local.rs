@@ -10,11 +10,12 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use super::{
     ApiServer, State,
     catalog::Served,
+    deletion::DeletePreconditions,
     errors::ApiError,
     garbage::{self, Propagation},
     kinds::{Kind, NAMESPACES},
     metadata::namespace_of,
-    objects::{self, DeletePreconditions, Effect, Part, Unconditional, UnknownFields, Writing},
+    objects::{self, Effect, Part, Unconditional, UnknownFields, Writing},
     store::Change,
     versions,
 };

@@ -6,6 +6,7 @@
 mod admission;
 mod catalog;
 mod crds;
+mod deletion;
 mod discovery;
 pub mod errors;
 mod fields;
@@ -18,6 +19,7 @@ mod objects;
 mod openapi;
 mod ownership;
 mod patches;
+mod path;
 mod response;
 mod routes;
 mod rules;

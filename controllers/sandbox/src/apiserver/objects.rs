@@ -1,6 +1,6 @@
-//! Writing whole objects: create, replace, delete.
+//! Writing whole objects: create and replace.
 //!
-//! The rules every kind shares: names, preconditions, what a part may change, generation, finalizers, silence when
+//! The rules every kind shares: names, preconditions, what a part may change, generation, silence when
 //! nothing changed. It knows nothing of HTTP, and asks others about schemas and field ownership.
 
 use std::sync::Arc;
@@ -11,12 +11,11 @@ use serde_json::{Map, Value, json};
 use super::{
     State, admission,
     catalog::{Origin, Served},
+    deletion,
     errors::{ApiError, Cause, Subject},
-    fields,
+    fields::{self, Difference},
     kinds::{self, StatusWrites},
-    metadata::{
-        has_finalizers, is_terminating, metadata_mut, name_of, namespace_of, resource_version_of, text,
-    },
+    metadata::{is_terminating, metadata_mut, name_of, namespace_of, resource_version_of, text},
     ownership::{Applied, Manager, Managers, Operation, OwnedScope},
     versions,
 };
@@ -335,15 +334,14 @@ fn supersede(
     served: &Served,
     part: Part,
     old: &Arc<Value>,
-    mut new: Value,
+    new: Value,
     owners: Owners,
     writing: &mut Writing,
 ) -> Result<Arc<Value>, ApiError> {
     check_preconditions(served, old, &new)?;
     let resets = resets_owners(&new);
     let before = versions::present(served, old);
-    keep_decided(&before, &mut new);
-    keep_other_parts(served, part, &before, &mut new);
+    let mut new = within(served, part, &before, new);
     admission::shape(served, &mut new, writing)?;
     if matches!(owners, Owners::OfChanges) && !resets && new == *before {
         return Ok(old.clone());
@@ -361,7 +359,7 @@ fn supersede(
     if writing.effect == Effect::DryRun {
         return Ok(Arc::new(new));
     }
-    if is_terminating(&new) && !is_held(&new) {
+    if is_terminating(&new) && !deletion::is_held(&new) {
         return Ok(state.store.remove(&served.resource.storage, new));
     }
     Ok(state.store.put(&served.resource.storage, new))
@@ -373,14 +371,6 @@ fn resets_owners(object: &Value) -> bool {
     entries.is_some_and(|entries| matches!(entries.as_slice(), [only] if *only == json!({})))
 }
 
-/// Finalizers of its own, or those of a namespace's spec, keep an object from going.
-pub(super) fn is_held(object: &Value) -> bool {
-    let emptying = object["kind"] == "Namespace"
-        && object["apiVersion"] == "v1"
-        && object["spec"]["finalizers"].as_array().is_some_and(|finalizers| !finalizers.is_empty());
-    has_finalizers(object) || emptying
-}
-
 fn own(served: &Served, part: Part, old: &Value, new: &mut Value, owners: Owners, writing: &Writing) {
     let managers = match owners {
         Owners::Settled(managers) => managers,
@@ -390,6 +380,9 @@ fn own(served: &Served, part: Part, old: &Value, new: &mut Value, owners: Owners
             let mut difference = fields::compare(old, new, schema);
             difference.changed = scope.restrict(difference.changed);
             difference.removed = scope.restrict(difference.removed);
+            if difference == Difference::default() {
+                return;
+            }
             let mut managers = Managers::of(new);
             let manager = Manager {
                 name: writing.manager.clone(),
@@ -442,19 +435,30 @@ fn keep_decided(old: &Value, new: &mut Value) {
     }
 }
 
-/// Outside its part a write changes nothing.
-fn keep_other_parts(served: &Served, part: Part, old: &Value, new: &mut Value) {
-    let Some(fields) = new.as_object_mut() else { return };
-    let kept = if part == Part::Status { fields.remove("status") } else { old.get("status").cloned() };
-    match part {
-        Part::Object | Part::Scale if !served.has_status() => return,
-        Part::Object | Part::Scale => {}
-        Part::Status => *fields = old.as_object().cloned().unwrap_or_default(),
-    }
-    match kept {
-        Some(status) => fields.insert("status".to_owned(), status),
-        None => fields.remove("status"),
+/// What a write comes to: outside its part, and in what no writer decides, everything stays as it was.
+fn within(served: &Served, part: Part, old: &Value, mut new: Value) -> Value {
+    let status = match part {
+        Part::Object | Part::Scale if !served.has_status() => {
+            keep_decided(old, &mut new);
+            return new;
+        }
+        Part::Object | Part::Scale => {
+            keep_decided(old, &mut new);
+            old.get("status").cloned()
+        }
+        Part::Status => {
+            let status = new.get_mut("status").map(Value::take);
+            new = old.clone();
+            status
+        }
     };
+    if let Some(fields) = new.as_object_mut() {
+        match status {
+            Some(status) => fields.insert("status".to_owned(), status),
+            None => fields.remove("status"),
+        };
+    }
+    new
 }
 
 fn count_generation(served: &Served, part: Part, old: &Value, new: &mut Value) {
@@ -475,80 +479,4 @@ fn same_intent(served: &Served, old: &Value, new: &Value) -> bool {
     let count = |object: &Map<String, Value>| object.keys().filter(|field| asks(field)).count();
     count(old) == count(new)
         && old.iter().filter(|(field, _)| asks(field)).all(|(field, value)| new.get(field) == Some(value))
-}
-
-/// Conditions on what may be deleted.
-#[derive(Debug, Clone, Default)]
-pub(super) struct DeletePreconditions {
-    pub(super) uid: Option<String>,
-    pub(super) resource_version: Option<String>,
-}
-
-/// What became of an object that was asked to go.
-#[derive(Debug, Clone)]
-pub(super) enum Deletion {
-    /// It is gone; this was its last state.
-    Gone(Arc<Value>),
-    /// It waits for its finalizers.
-    Waiting(Arc<Value>),
-}
-
-/// Deletes an object, or marks it for deletion while finalizers hold it; `further` finalizers are added first.
-pub(super) fn delete(
-    state: &mut State,
-    served: &Served,
-    old: &Arc<Value>,
-    further: &[&str],
-    writing: &Writing,
-) -> Deletion {
-    let mut object = (**old).clone();
-    if !is_held(old) && further.is_empty() {
-        return Deletion::Gone(match writing.effect {
-            Effect::Stored => state.store.remove(&served.resource.storage, object),
-            Effect::DryRun => old.clone(),
-        });
-    }
-    if is_terminating(old) {
-        return Deletion::Waiting(old.clone());
-    }
-    let generation = old["metadata"]["generation"].as_i64();
-    let metadata = metadata_mut(&mut object);
-    metadata.insert("deletionTimestamp".to_owned(), json!(seconds(writing.now)));
-    metadata.insert("deletionGracePeriodSeconds".to_owned(), json!(0));
-    if let Some(generation) = generation {
-        metadata.insert("generation".to_owned(), json!(generation + 1));
-    }
-    if !further.is_empty() {
-        let mut finalizers = old["metadata"]["finalizers"].as_array().cloned().unwrap_or_default();
-        finalizers.extend(further.iter().map(|finalizer| json!(finalizer)));
-        metadata.insert("finalizers".to_owned(), Value::Array(finalizers));
-    }
-    if kinds::NAMESPACES.is_of(served.name()) {
-        object["status"]["phase"] = json!("Terminating");
-    }
-    Deletion::Waiting(match writing.effect {
-        Effect::Stored => state.store.put(&served.resource.storage, object),
-        Effect::DryRun => Arc::new(object),
-    })
-}
-
-/// Refuses a deletion whose preconditions do not hold.
-pub(super) fn check_delete_preconditions(
-    served: &Served,
-    old: &Value,
-    preconditions: &DeletePreconditions,
-) -> Result<(), ApiError> {
-    let pairs = [
-        ("UID", &preconditions.uid, text(old, "uid")),
-        ("ResourceVersion", &preconditions.resource_version, resource_version_of(old)),
-    ];
-    for (name, wanted, found) in pairs {
-        if let Some(wanted) = wanted.as_deref().filter(|wanted| *wanted != found) {
-            let why = format!(
-                "Precondition failed: {name} in precondition: {wanted}, {name} in object meta: {found}"
-            );
-            return Err(ApiError::conflict(served.name(), name_of(old), &why));
-        }
-    }
-    Ok(())
 }

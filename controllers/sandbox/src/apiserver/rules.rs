@@ -5,7 +5,7 @@
 use std::fmt;
 
 use kube_cel::{CompiledSchema, ErrorKind, Validator, compile_schema};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{
     errors::Cause,
@@ -70,7 +70,9 @@ impl Rules {
             });
             return causes;
         }
-        causes.extend(broken_rules(expressions, new, old));
+        if old.is_none_or(|old| judged(old).ne(judged(new))) {
+            causes.extend(broken_rules(expressions, &view(new), old.map(view).as_ref()));
+        }
         causes
     }
 }
@@ -92,6 +94,22 @@ fn mentions_expressions(schema: &Value) -> bool {
         Value::Array(items) => items.iter().any(mentions_expressions),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
     }
+}
+
+/// What rules may look at: all but the metadata.
+fn judged(object: &Value) -> impl Iterator<Item = (&String, &Value)> {
+    object.as_object().into_iter().flatten().filter(|(name, _)| *name != "metadata")
+}
+
+/// The same as an object, with the one piece of metadata that rules may look at: the name.
+fn view(object: &Value) -> Value {
+    let mut seen: Map<String, Value> =
+        judged(object).map(|(name, value)| (name.clone(), value.clone())).collect();
+    let metadata = ["name", "generateName"]
+        .into_iter()
+        .filter_map(|field| Some((field.to_owned(), object["metadata"].get(field)?.clone())));
+    seen.insert("metadata".to_owned(), Value::Object(metadata.collect()));
+    Value::Object(seen)
 }
 
 fn broken_rules(expressions: &CompiledSchema, new: &Value, old: Option<&Value>) -> Vec<Cause> {

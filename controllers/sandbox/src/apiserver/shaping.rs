@@ -4,48 +4,51 @@
 
 use serde_json::{Map, Value};
 
-use super::schema::{Schema, Unnamed};
+use super::{
+    path::Path,
+    schema::{Schema, Unnamed},
+};
 
 /// Drops every field that `schema` does not name and tells where each was.
 pub(super) fn prune(value: &mut Value, schema: &Schema) -> Vec<String> {
     let mut dropped = Vec::new();
-    prune_at(value, schema, "", &mut dropped);
+    prune_at(value, schema, &Path::Top, &mut dropped);
     dropped
 }
 
-fn prune_at(value: &mut Value, schema: &Schema, path: &str, dropped: &mut Vec<String>) {
+fn prune_at(value: &mut Value, schema: &Schema, path: &Path<'_>, dropped: &mut Vec<String>) {
     match value {
         Value::Object(fields) => prune_fields(fields, schema, path, dropped),
         Value::Array(items) => {
             let Some(of_item) = schema.items.as_deref() else { return };
             for (index, item) in items.iter_mut().enumerate() {
-                prune_at(item, of_item, &format!("{path}[{index}]"), dropped);
+                prune_at(item, of_item, &Path::Item(path, index), dropped);
             }
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 
-fn prune_fields(fields: &mut Map<String, Value>, schema: &Schema, path: &str, dropped: &mut Vec<String>) {
+fn prune_fields(
+    fields: &mut Map<String, Value>,
+    schema: &Schema,
+    path: &Path<'_>,
+    dropped: &mut Vec<String>,
+) {
     let of_resource =
         |name: &str| schema.embedded_resource && matches!(name, "apiVersion" | "kind" | "metadata");
     fields.retain(|name, value| {
-        let place = join(path, name);
+        let place = Path::Field(path, name);
         match schema.field(name) {
             Some(of_field) => prune_at(value, of_field, &place, dropped),
             None if schema.unnamed == Unnamed::Preserved || of_resource(name) => {}
             None => {
-                dropped.push(place);
+                dropped.push(place.to_string());
                 return false;
             }
         }
         true
     });
-}
-
-/// `path.name`, or `name` at the top.
-pub(super) fn join(path: &str, name: &str) -> String {
-    if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
 }
 
 /// Fills in the defaults of `schema` wherever their parent exists; a null gives way to a default unless it is allowed.

@@ -217,6 +217,13 @@ impl Store {
     /// Keeps places and owners true; objects that neither own nor are owned cost one entry.
     fn index(&mut self, change: &Change) {
         let object = &change.object;
+        let owned = |object: &Value| owner_uids(object).next().is_some();
+        if change.what == ChangeType::Modified
+            && !owned(object)
+            && !change.previous.as_deref().is_some_and(owned)
+        {
+            return;
+        }
         let place: Place = (change.kind.clone(), namespace_of(object).to_owned(), name_of(object).to_owned());
         for uid in change.previous.iter().flat_map(|previous| owner_uids(previous)) {
             if let Some(dependents) = self.owned.get_mut(uid) {

@@ -9,31 +9,31 @@ use serde_json::{Map, Value};
 use super::{
     errors::Cause,
     fields::item_key,
+    path::Path,
     schema::{Limits, ListType, Schema, ValueType},
-    shaping::join,
 };
 
 /// All that is wrong with `new`, an update of `old` where there is one.
 pub(super) fn violations(new: &Value, old: Option<&Value>, schema: &Schema) -> Vec<Cause> {
     let mut found = Findings(Vec::new());
-    found.judge(new, old, schema, "");
+    found.judge(new, old, schema, &Path::Top);
     found.0
 }
 
 struct Findings(Vec<Cause>);
 
 impl Findings {
-    fn add(&mut self, path: &str, reason: &'static str, message: String) {
-        self.0.push(Cause { field: path.to_owned(), reason, message });
+    fn add(&mut self, path: &Path<'_>, reason: &'static str, message: String) {
+        self.0.push(Cause { field: path.to_string(), reason, message });
     }
 
     /// The common form: a value and what it should be.
-    fn invalid(&mut self, path: &str, value: &Value, should: &str) {
+    fn invalid(&mut self, path: &Path<'_>, value: &Value, should: &str) {
         let message = format!("Invalid value: {}: {path} in body should {should}", shown(value));
         self.add(path, "FieldValueInvalid", message);
     }
 
-    fn judge(&mut self, new: &Value, old: Option<&Value>, schema: &Schema, path: &str) {
+    fn judge(&mut self, new: &Value, old: Option<&Value>, schema: &Schema, path: &Path<'_>) {
         if old == Some(new) || (new.is_null() && schema.nullable) {
             return;
         }
@@ -56,7 +56,7 @@ impl Findings {
         }
     }
 
-    fn judge_choice(&mut self, value: &Value, limits: &Limits, path: &str) {
+    fn judge_choice(&mut self, value: &Value, limits: &Limits, path: &Path<'_>) {
         if limits.values.is_empty() || limits.values.contains(value) {
             return;
         }
@@ -66,7 +66,7 @@ impl Findings {
         self.add(path, "FieldValueNotSupported", message);
     }
 
-    fn judge_logic(&mut self, value: &Value, schema: &Schema, path: &str) {
+    fn judge_logic(&mut self, value: &Value, schema: &Schema, path: &Path<'_>) {
         let fits = |schema: &Schema| violations(value, None, schema).is_empty();
         let must =
             |rule: &str| format!("Invalid value: {}: {path} in body must {rule}", shown_or_empty(value));
@@ -99,7 +99,7 @@ impl Findings {
         }
     }
 
-    fn judge_text(&mut self, value: &Value, text: &str, limits: &Limits, path: &str) {
+    fn judge_text(&mut self, value: &Value, text: &str, limits: &Limits, path: &Path<'_>) {
         let length = text.chars().count() as u64;
         if let Some(least) = limits.min_length.filter(|least| length < *least) {
             self.invalid(path, value, &format!("be at least {least} chars long"));
@@ -118,7 +118,7 @@ impl Findings {
         }
     }
 
-    fn judge_number(&mut self, value: &Value, number: f64, limits: &Limits, path: &str) {
+    fn judge_number(&mut self, value: &Value, number: f64, limits: &Limits, path: &Path<'_>) {
         if let Some(least) = limits.minimum {
             if limits.exclusive_minimum && number <= least {
                 self.invalid(path, value, &format!("be greater than {least}"));
@@ -147,7 +147,7 @@ impl Findings {
         }
     }
 
-    fn judge_items(&mut self, items: &[Value], old: Option<&Value>, schema: &Schema, path: &str) {
+    fn judge_items(&mut self, items: &[Value], old: Option<&Value>, schema: &Schema, path: &Path<'_>) {
         let count = items.len() as u64;
         if let Some(least) = schema.limits.min_items.filter(|least| count < *least) {
             let message =
@@ -161,11 +161,11 @@ impl Findings {
         let Some(of_item) = schema.items.as_deref() else { return };
         for (index, item) in items.iter().enumerate() {
             let before = old.and_then(|old| counterpart(old, item, schema));
-            self.judge(item, before, of_item, &format!("{path}[{index}]"));
+            self.judge(item, before, of_item, &Path::Item(path, index));
         }
     }
 
-    fn judge_keys(&mut self, items: &[Value], schema: &Schema, path: &str) {
+    fn judge_keys(&mut self, items: &[Value], schema: &Schema, path: &Path<'_>) {
         let mut seen = BTreeSet::new();
         for (index, item) in items.iter().enumerate() {
             if let Some(key) = item_key(item, schema)
@@ -173,7 +173,7 @@ impl Findings {
             {
                 // Without the step's own mark: a key's object or a set's value, in JSON.
                 let message = format!("Duplicate value: {}", key.get(2..).unwrap_or_default());
-                self.add(&format!("{path}[{index}]"), "FieldValueDuplicate", message);
+                self.add(&Path::Item(path, index), "FieldValueDuplicate", message);
             }
         }
     }
@@ -184,10 +184,10 @@ impl Findings {
         fields: &Map<String, Value>,
         old: Option<&Value>,
         schema: &Schema,
-        path: &str,
+        path: &Path<'_>,
     ) {
         for name in schema.required.iter().filter(|name| !fields.contains_key(*name)) {
-            self.add(&join(path, name), "FieldValueRequired", "Required value".to_owned());
+            self.add(&Path::Field(path, name), "FieldValueRequired", "Required value".to_owned());
         }
         let count = fields.len() as u64;
         if let Some(least) = schema.limits.min_properties.filter(|least| count < *least) {
@@ -202,7 +202,7 @@ impl Findings {
         }
         for (name, field) in fields {
             if let Some(of_field) = schema.field(name) {
-                self.judge(field, old.and_then(|old| old.get(name)), of_field, &join(path, name));
+                self.judge(field, old.and_then(|old| old.get(name)), of_field, &Path::Field(path, name));
             }
         }
     }

@@ -128,3 +128,21 @@ async fn watches_expire_lose_events_and_lag() {
     assert_eq!(event["object"]["metadata"]["name"], "b");
     assert_eq!(begun.elapsed(), Duration::from_secs(5));
 }
+
+#[tokio::test(start_paused = true)]
+async fn chance_is_the_same_for_the_same_seed() {
+    let mut runs = Vec::new();
+    for _ in 0..2 {
+        let wire = Wire::new();
+        wire.faults.scatter(7, 400);
+        let mut codes = Vec::new();
+        for count in 0..40 {
+            codes.push(wire.make(&format!("map-{count}")).await.unwrap().status());
+        }
+        wire.faults.clear_up();
+        assert_eq!(wire.make("after").await.unwrap().status(), StatusCode::CREATED);
+        runs.push(codes);
+    }
+    assert_eq!(runs[0], runs[1]);
+    assert!(runs[0].contains(&StatusCode::CREATED) && runs[0].iter().any(|code| !code.is_success()));
+}
