@@ -116,7 +116,8 @@ pub struct Step {
     pub donors: Vec<String>,
     /// Clusters that still wait for more.
     pub receivers: Vec<String>,
-    /// Replicas by which the total max may be exceeded because donors are pinned by their min.
+    /// Replicas by which the total max may be exceeded for now: donors are pinned by their min, or the total fell
+    /// and members have not acted on it yet.
     pub surge: u32,
     /// When the next step may become possible by time alone.
     pub check_at: Option<DateTime<Utc>>,
@@ -146,7 +147,8 @@ struct Floor<'a> {
     groups: Groups,
     now: DateTime<Utc>,
     traders: Vec<Trader<'a>>,
-    surge: u32,
+    /// What must be granted beyond the total, since the total min holds it where it is to leave.
+    surge: u64,
 }
 
 struct Trader<'a> {
@@ -192,9 +194,14 @@ impl<'a> Trader<'a> {
     fn sure_min(&self, now: DateTime<Utc>) -> u32 {
         match &self.standing.presence {
             Presence::Hpa(installed) => installed.sure_min(self.standing.ready, now),
-            Presence::Entry { replicas, .. } => *replicas,
+            Presence::Entry { replicas, .. } => (*replicas).min(self.standing.ready),
             Presence::Absent | Presence::Leaving(_) => 0,
         }
+    }
+
+    /// The lowest max that this step could give it.
+    fn least_max(&self) -> u32 {
+        if self.adjustable() { self.aim().max.max(self.new.min) } else { self.new.max }
     }
 
     fn above_aim(&self) -> bool {
@@ -257,18 +264,36 @@ impl<'a> Floor<'a> {
     }
 
     /// Where what runs holds more than the total allows, the total goes first: it fell, or a cluster came back.
-    /// What a min still holds is the surge: the others may not go below the total min.
+    /// What cannot go yet is the surge: mins that the total min needs, and the last replicas of clusters that leave.
     fn cut_what_exceeds_the_total(&mut self) {
-        let pinned = self.traders.iter().filter(|trader| trader.adjustable());
-        let surge: u64 =
-            pinned.map(|trader| u64::from(trader.new.min.saturating_sub(trader.aim().max))).sum();
-        self.surge = saturating(surge);
-        let installed: u64 = self.traders.iter().map(|trader| u64::from(trader.new.max)).sum();
-        if installed > u64::from(self.totals.max) + surge {
+        let staying = self.traders.iter().filter(|trader| trader.adjustable() && trader.target.max > 0);
+        let pinned: u64 =
+            staying.map(|trader| u64::from(trader.new.min.saturating_sub(trader.target.max))).sum();
+        let leaving = self.traders.iter().filter(|trader| trader.target.max == 0);
+        let last: u64 = leaving.clone().map(|trader| u64::from(trader.least_max())).sum();
+        let needed: u64 = leaving.map(|trader| u64::from(trader.new.min)).sum();
+        self.surge = pinned + needed.saturating_sub(self.slack());
+        if self.installed() > u64::from(self.totals.max) + pinned + last {
             for trader in self.traders.iter_mut().filter(|trader| trader.above_aim()) {
-                trader.new.max = trader.aim().max.max(trader.new.min);
+                trader.new.max = trader.least_max();
             }
         }
+    }
+
+    /// What may be in effect at most, whichever of this step's writes happen.
+    fn in_effect(&self) -> u64 {
+        self.traders.iter().map(|trader| u64::from(trader.highest_max(self.now))).sum()
+    }
+
+    fn installed(&self) -> u64 {
+        self.traders.iter().map(|trader| u64::from(trader.new.max)).sum()
+    }
+
+    /// By how much the sure mins, after this step's lowering, exceed the total min.
+    fn slack(&self) -> u64 {
+        let kept = |trader: &Trader<'_>| u64::from(trader.sure_min(self.now).min(trader.new.min));
+        let sure: u64 = self.traders.iter().map(kept).sum();
+        sure.saturating_sub(u64::from(self.totals.min))
     }
 
     /// What those clusters could take over within their targets.
@@ -279,9 +304,8 @@ impl<'a> Floor<'a> {
 
     /// Maxes go up as far as what may be in effect elsewhere leaves room in the total.
     fn raise_maxes(&mut self) {
-        let in_effect: u64 = self.traders.iter().map(|trader| u64::from(trader.highest_max(self.now))).sum();
-        let allowed = u64::from(self.totals.max) + u64::from(self.surge);
-        let mut budget = saturating(allowed.saturating_sub(in_effect));
+        let allowed = u64::from(self.totals.max) + self.surge;
+        let mut budget = saturating(allowed.saturating_sub(self.in_effect()));
         let now = self.now;
         let mut free_groups = self.groups.most.saturating_sub(self.awake());
         for trader in &mut self.traders {
@@ -308,7 +332,8 @@ impl<'a> Floor<'a> {
     }
 
     fn step(self) -> Step {
-        let mut step = Step { surge: self.surge, ..Step::default() };
+        let surge = self.in_effect().saturating_sub(u64::from(self.totals.max));
+        let mut step = Step { surge: saturating(surge), ..Step::default() };
         let mut exits = self.exits();
         for trader in &self.traders {
             let name = || trader.name.to_owned();
@@ -322,7 +347,8 @@ impl<'a> Floor<'a> {
                     }
                 }
                 Presence::Entry { prepared: true, .. } => {
-                    step.install.insert(name(), Install { bounds: trader.new, before: trader.old });
+                    let before = Bounds { min: trader.sure_min(self.now), max: trader.old.max };
+                    step.install.insert(name(), Install { bounds: trader.new, before });
                 }
                 Presence::Hpa(installed) => self.adjust(&mut step, trader, installed, &mut exits),
                 Presence::Absent | Presence::Entry { .. } | Presence::Leaving(_) => {}
@@ -352,18 +378,22 @@ impl<'a> Floor<'a> {
     }
 
     fn exits(&self) -> Exits {
-        let kept = |trader: &Trader<'_>| u64::from(trader.sure_min(self.now).min(trader.new.min));
-        let sure: u64 = self.traders.iter().map(kept).sum();
         let awake = self.awake();
         let shared = self.traders.iter().filter(|trader| trader.target.max > 0).count() as u64;
         let needed = self.groups.fewest.min(saturating(shared));
         // Where no cluster can be woken before one has gone, one goes first.
         let exchange = u32::from(awake >= self.groups.most);
         Exits {
-            slack: sure.saturating_sub(u64::from(self.totals.min)),
-            spare: self.spare(|presence| matches!(presence, Presence::Hpa(_))),
+            slack: self.slack(),
+            spare: self.spare(|presence| matches!(presence, Presence::Hpa(_))) + self.overload(),
             clusters: awake.saturating_sub(needed).max(exchange),
         }
+    }
+
+    /// What runs beyond the total max: the end of a surge. It need not fit anywhere.
+    fn overload(&self) -> u64 {
+        let load: u64 = self.traders.iter().map(|trader| u64::from(trader.standing.load)).sum();
+        load.saturating_sub(u64::from(self.totals.max))
     }
 
     fn awake(&self) -> u32 {
@@ -384,7 +414,7 @@ impl<'a> Floor<'a> {
 struct Exits {
     /// By how much the sure mins, after this step's lowering, exceed the total min.
     slack: u64,
-    /// Load that clusters with an HPA could take over.
+    /// Load that clusters with an HPA could take over, or that exceeds the total.
     spare: u64,
     /// Clusters that the policy can do without.
     clusters: u32,

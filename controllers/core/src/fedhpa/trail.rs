@@ -150,7 +150,8 @@ pub enum Reason {
         /// Clusters that wait for more.
         receivers: Vec<String>,
     },
-    /// A pinned donor cannot be lowered first, so for a while this much more is allowed.
+    /// For a while this much more may be in effect than the max: a pinned donor cannot be lowered first, or the
+    /// total fell and members have not acted on it yet.
     Surge {
         /// Replicas.
         replicas: u32,
@@ -212,7 +213,7 @@ impl fmt::Display for Reason {
                 write!(f, "share moves from {} to {}", list(donors), list(receivers))
             }
             Self::Surge { replicas } => {
-                write!(f, "donors are pinned by their min: up to {replicas} more for the time of the move")
+                write!(f, "up to {replicas} more than the max for the time of the move")
             }
             Self::PossibleOvershoot { replicas } => {
                 write!(f, "unreachable clusters may run up to {replicas} beyond the max")

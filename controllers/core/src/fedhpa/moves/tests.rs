@@ -1,1 +1,278 @@
+//! Single steps that a reader can follow; whole ways are in [`simulation`].
+
+mod model;
+mod simulation;
+
 use super::*;
+
+/// A second of the test's time.
+fn at(second: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp(1_700_000_000 + second, 0).unwrap()
+}
+
+const NOW: i64 = 1000;
+
+fn bounds(min: u32, max: u32) -> Bounds {
+    Bounds { min, max }
+}
+
+/// An HPA that was installed long ago, tells its spec and runs `load`, all ready.
+fn hpa(bounds: Bounds, load: u32) -> Standing {
+    let confirmed = Some(bounds);
+    let within = load <= bounds.max;
+    let installed = Installed { bounds, before: bounds, since: at(0), confirmed, within };
+    Standing { presence: Presence::Hpa(installed), load, ready: load }
+}
+
+/// The same, edited so many seconds ago; the member has not confirmed it.
+fn edited(bounds: Bounds, before: Bounds, ago: i64, load: u32) -> Standing {
+    let installed = Installed {
+        bounds,
+        before,
+        since: at(NOW - ago),
+        confirmed: Some(before),
+        within: load <= bounds.max,
+    };
+    Standing { presence: Presence::Hpa(installed), load, ready: load }
+}
+
+fn confirmed(mut standing: Standing) -> Standing {
+    if let Presence::Hpa(installed) = &mut standing.presence {
+        installed.confirmed = Some(installed.bounds);
+    }
+    standing
+}
+
+fn entry(replicas: u32) -> Standing {
+    let presence = Presence::Entry { replicas, prepared: true };
+    Standing { presence, load: replicas, ready: replicas }
+}
+
+fn unprepared(replicas: u32) -> Standing {
+    Standing { presence: Presence::Entry { replicas, prepared: false }, ..entry(replicas) }
+}
+
+fn absent() -> Standing {
+    Standing { presence: Presence::Absent, load: 0, ready: 0 }
+}
+
+fn leaving(bounds: Bounds, load: u32) -> Standing {
+    let installed = Installed { bounds, before: bounds, since: at(0), confirmed: None, within: true };
+    Standing { presence: Presence::Leaving(installed), load, ready: load }
+}
+
+/// Clusters `a`, `b`, ... with where they stand and where they should be; `(0, 0)` is to have nothing.
+fn told<const N: usize>(totals: (u32, u32), fleet: [(Standing, (u32, u32)); N]) -> String {
+    told_within(Groups::ANY, totals, fleet)
+}
+
+fn told_within<const N: usize>(
+    groups: Groups,
+    totals: (u32, u32),
+    fleet: [(Standing, (u32, u32)); N],
+) -> String {
+    let names = ('a'..='z').map(String::from);
+    let named: Vec<_> = names.zip(fleet).collect();
+    let target = named.iter().filter(|(_, (_, share))| share.1 > 0);
+    let target = target.map(|(name, (_, share))| (name.clone(), bounds(share.0, share.1))).collect();
+    let standings = named.into_iter().map(|(name, (standing, _))| (name, standing)).collect();
+    words(&next_step(bounds(totals.0, totals.1), groups, &target, &standings, at(NOW)))
+}
+
+fn words(step: &Step) -> String {
+    let mut said = Vec::new();
+    for (name, install) in &step.install {
+        said.push(format!("{name} {}..{}", install.bounds.min, install.bounds.max));
+    }
+    said.extend(step.remove.iter().map(|name| format!("remove {name}")));
+    said.extend(step.wake.iter().map(|(name, replicas)| format!("wake {name} with {replicas}")));
+    said.extend(step.vacate.iter().map(|name| format!("vacate {name}")));
+    if step.surge > 0 {
+        said.push(format!("surge {}", step.surge));
+    }
+    said.extend(step.check_at.map(|time| format!("look again in {} s", (time - at(NOW)).num_seconds())));
+    if said.is_empty() { "rest".to_owned() } else { said.join(", ") }
+}
+
+#[test]
+fn at_the_target_nothing_moves() {
+    assert_eq!(told((2, 20), [(hpa(bounds(1, 10), 3), (1, 10)), (hpa(bounds(1, 10), 3), (1, 10))]), "rest");
+}
+
+#[test]
+fn a_donor_goes_first_and_the_receiver_waits() {
+    let fleet = [(hpa(bounds(1, 10), 3), (1, 5)), (hpa(bounds(1, 10), 9), (1, 15))];
+    assert_eq!(told((2, 20), fleet), "a 1..5");
+}
+
+#[test]
+fn a_donor_is_never_lowered_below_what_it_runs() {
+    let fleet = [(hpa(bounds(1, 10), 8), (1, 5)), (hpa(bounds(1, 10), 3), (1, 15))];
+    assert_eq!(told((2, 20), fleet), "a 1..8");
+}
+
+#[test]
+fn a_lowered_max_is_free_only_when_the_member_has_confirmed_it_and_synced() {
+    let way = |ago, seen: fn(Standing) -> Standing| {
+        let donor = edited(bounds(1, 5), bounds(1, 10), ago, 3);
+        told((2, 20), [(seen(donor), (1, 5)), (hpa(bounds(1, 10), 9), (1, 15))])
+    };
+    assert_eq!(way(5, confirmed), "look again in 15 s");
+    assert_eq!(way(500, |donor| donor), "rest", "not confirmed: wait for the report, not for a time");
+    assert_eq!(way(20, confirmed), "b 1..15");
+}
+
+#[test]
+fn a_member_that_tells_nothing_is_trusted_after_two_syncs() {
+    let way = |ago| {
+        let mut donor = edited(bounds(1, 5), bounds(1, 10), ago, 3);
+        if let Presence::Hpa(installed) = &mut donor.presence {
+            installed.confirmed = None;
+        }
+        told((2, 20), [(donor, (1, 5)), (hpa(bounds(1, 10), 9), (1, 15))])
+    };
+    assert_eq!(way(44), "look again in 1 s");
+    assert_eq!(way(45), "b 1..15");
+}
+
+#[test]
+fn a_donor_that_still_runs_more_than_its_max_is_not_free() {
+    let donor = confirmed(edited(bounds(1, 5), bounds(1, 10), 500, 7));
+    assert_eq!(told((2, 20), [(donor, (1, 5)), (hpa(bounds(1, 10), 9), (1, 15))]), "rest");
+}
+
+#[test]
+fn a_pinned_total_moves_by_a_surge_and_ends_it() {
+    let pinned = |replicas| hpa(bounds(replicas, replicas), replicas);
+    let first = [(pinned(5), (3, 3)), (pinned(5), (7, 7))];
+    assert_eq!(told((10, 10), first), "b 7..7, surge 2");
+    let starting = Standing { ready: 5, ..edited(bounds(7, 7), bounds(5, 5), 5, 7) };
+    assert_eq!(
+        told((10, 10), [(pinned(5), (3, 3)), (starting.clone(), (7, 7))]),
+        "surge 2, look again in 15 s"
+    );
+    let ready = Standing { ready: 7, ..confirmed(starting) };
+    assert_eq!(
+        told((10, 10), [(pinned(5), (3, 3)), (ready, (7, 7))]),
+        "surge 2, look again in 15 s",
+        "it may still go below"
+    );
+    let sure = confirmed(edited(bounds(7, 7), bounds(5, 5), 30, 7));
+    assert_eq!(told((10, 10), [(pinned(5), (3, 3)), (sure.clone(), (7, 7))]), "a 3..3, surge 2");
+    let done = confirmed(edited(bounds(3, 3), bounds(5, 5), 30, 3));
+    assert_eq!(told((10, 10), [(done, (3, 3)), (sure, (7, 7))]), "rest");
+}
+
+#[test]
+fn a_surge_ends_step_by_step_as_each_receiver_is_ready() {
+    let ready = confirmed(edited(bounds(4, 4), bounds(3, 3), 60, 4));
+    let starting = Standing { ready: 4, ..confirmed(edited(bounds(5, 5), bounds(4, 4), 60, 5)) };
+    let fleet = [(hpa(bounds(5, 5), 5), (3, 3)), (ready, (4, 4)), (starting, (5, 5))];
+    assert_eq!(told((12, 12), fleet), "a 4..4, surge 2", "not lower: c is not ready");
+}
+
+#[test]
+fn a_total_that_fell_cuts_at_once() {
+    let fleet = [(hpa(bounds(1, 20), 18), (1, 10)), (hpa(bounds(1, 10), 3), (1, 5))];
+    assert_eq!(told((2, 15), fleet), "a 1..10, b 1..5, surge 15");
+}
+
+#[test]
+fn a_total_that_fell_to_what_runs_cuts_nothing_that_runs() {
+    let fleet = [(hpa(bounds(1, 20), 9), (1, 8)), (hpa(bounds(1, 10), 3), (1, 7))];
+    assert_eq!(told((2, 16), fleet), "a 1..9, b 1..7, surge 14");
+}
+
+#[test]
+fn a_min_is_lowered_only_as_far_as_the_others_keep_the_total() {
+    let fleet = [(hpa(bounds(5, 10), 6), (1, 10)), (hpa(bounds(5, 10), 6), (3, 10))];
+    assert_eq!(told((8, 20), fleet), "a 3..10");
+}
+
+#[test]
+fn a_dormant_cluster_is_woken_with_its_min_when_there_is_max_to_give() {
+    assert_eq!(told((3, 10), [(hpa(bounds(1, 6), 3), (1, 6)), (absent(), (2, 4))]), "wake b with 2");
+    assert_eq!(told((3, 10), [(hpa(bounds(1, 9), 3), (1, 6)), (absent(), (2, 4))]), "a 1..6, wake b with 1");
+    assert_eq!(told((3, 10), [(hpa(bounds(1, 10), 3), (1, 6)), (absent(), (2, 4))]), "a 1..6");
+}
+
+#[test]
+fn a_woken_cluster_gets_its_hpa_when_the_workload_is_seen_there() {
+    let first = (hpa(bounds(1, 6), 3), (1, 6));
+    assert_eq!(told((3, 10), [first.clone(), (unprepared(2), (2, 4))]), "rest");
+    assert_eq!(told((3, 10), [first, (entry(2), (2, 4))]), "b 2..4");
+}
+
+#[test]
+fn a_cluster_goes_to_sleep_by_way_of_one_replica_and_its_hpa_goes_before_its_entry() {
+    let first = (hpa(bounds(1, 6), 3), (1, 10));
+    assert_eq!(told((1, 10), [first.clone(), (hpa(bounds(1, 4), 2), (0, 0))]), "b 1..1");
+    assert_eq!(told((1, 10), [first.clone(), (hpa(bounds(1, 1), 1), (0, 0))]), "a 1..9, remove b");
+    assert_eq!(told((1, 10), [first.clone(), (leaving(bounds(1, 1), 1), (0, 0))]), "a 1..9");
+    assert_eq!(told((1, 10), [first.clone(), (entry(1), (0, 0))]), "a 1..9, vacate b");
+    assert_eq!(told((1, 10), [first, (absent(), (0, 0))]), "a 1..10");
+}
+
+#[test]
+fn a_cluster_stays_while_its_load_fits_nowhere() {
+    let full = (hpa(bounds(1, 6), 6), (1, 6));
+    assert_eq!(told((1, 10), [full.clone(), (hpa(bounds(1, 4), 3), (0, 0))]), "b 1..3");
+    assert_eq!(told((1, 10), [full.clone(), (hpa(bounds(1, 1), 1), (0, 0))]), "rest");
+    assert_eq!(told((1, 10), [full, (entry(3), (0, 0))]), "rest");
+}
+
+#[test]
+fn two_clusters_that_leave_do_not_count_on_the_same_room() {
+    let fleet =
+        [(hpa(bounds(1, 9), 5), (0, 0)), (hpa(bounds(1, 9), 5), (0, 0)), (hpa(bounds(1, 12), 4), (3, 10))];
+    assert_eq!(told((3, 30), fleet), "a 1..1, b 1..5, c 3..10");
+}
+
+#[test]
+fn the_last_replica_stays_while_the_min_needs_it_and_a_surge_lets_another_start() {
+    let fleet = [(hpa(bounds(3, 3), 3), (4, 4)), (hpa(bounds(1, 1), 1), (0, 0))];
+    assert_eq!(told((4, 4), fleet), "a 4..4, surge 1");
+    let replaced = confirmed(edited(bounds(4, 4), bounds(3, 3), 60, 4));
+    assert_eq!(told((4, 4), [(replaced, (4, 4)), (hpa(bounds(1, 1), 1), (0, 0))]), "remove b, surge 1");
+}
+
+#[test]
+fn replicas_that_are_not_ready_yet_keep_no_min() {
+    let woken = Standing { ready: 0, ..entry(2) };
+    let fleet = [(hpa(bounds(4, 6), 4), (2, 6)), (woken, (2, 4))];
+    assert_eq!(told((4, 10), fleet), "b 2..4", "a keeps its min");
+}
+
+#[test]
+fn nobody_is_woken_beyond_the_policys_most_clusters() {
+    let two = Groups { fewest: 1, most: 2 };
+    let way = |second| {
+        told_within(two, (2, 10), [(hpa(bounds(1, 5), 1), (1, 5)), (second, (0, 0)), (absent(), (1, 5))])
+    };
+    assert_eq!(way(hpa(bounds(1, 2), 1)), "b 1..1");
+    assert_eq!(way(absent()), "wake c with 1");
+}
+
+#[test]
+fn nobody_sleeps_below_the_policys_fewest_clusters() {
+    let groups = |fewest, most| Groups { fewest, most };
+    let way = |groups| {
+        let sleeper = hpa(bounds(1, 1), 1);
+        told_within(groups, (1, 10), [(hpa(bounds(1, 5), 1), (1, 5)), (sleeper, (0, 0)), (absent(), (1, 5))])
+    };
+    assert_eq!(way(groups(2, 9)), "wake c with 1", "c first, then b may go");
+    assert_eq!(way(groups(2, 2)), "remove b", "an exchange has to begin somewhere");
+}
+
+#[test]
+fn a_returned_cluster_is_a_donor_like_any_other() {
+    // It was frozen at 10 while the survivor grew to the whole total.
+    let fleet = [(hpa(bounds(4, 20), 12), (2, 14)), (hpa(bounds(2, 10), 6), (2, 6))];
+    assert_eq!(told((4, 20), fleet), "a 2..14, b 2..6, surge 10");
+}
+
+#[test]
+fn the_same_question_has_the_same_answer() {
+    let fleet = || [(hpa(bounds(1, 10), 3), (1, 5)), (hpa(bounds(1, 10), 9), (1, 15))];
+    assert_eq!(told((2, 20), fleet()), told((2, 20), fleet()));
+}
