@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use kube_cel::{CompiledSchema, ErrorKind, Validator, compile_schema};
+use kube_cel::{CompiledSchema, ErrorKind, ValidationError, Validator, compile_schema};
 use serde_json::{Map, Value};
 
 use super::{
@@ -19,8 +19,19 @@ pub(super) struct Rules {
     pub(super) schema: Schema,
     /// The schema as it was given, for `/openapi/v3`.
     pub(super) raw: Value,
-    /// None where the schema has no CEL rule.
-    expressions: Option<CompiledSchema>,
+    expressions: Vec<Expressions>,
+}
+
+/// The CEL rules of the whole object, or of one field at its top: each is judged only where that has changed.
+struct Expressions {
+    /// Empty for the whole object.
+    field: String,
+    compiled: CompiledSchema,
+}
+
+thread_local! {
+    /// Knows the functions of Kubernetes' CEL; making one anew for each object costs more than most rules.
+    static VALIDATOR: Validator = Validator::new();
 }
 
 impl fmt::Debug for Rules {
@@ -32,15 +43,14 @@ impl fmt::Debug for Rules {
 impl Rules {
     /// Compiles the schema of a whole object.
     pub(super) fn compile(raw: &Value) -> Result<Self, SchemaError> {
-        let expressions = mentions_expressions(raw).then(|| compile_schema(raw));
-        Ok(Self { schema: Schema::of_object(raw)?, raw: raw.clone(), expressions })
+        Ok(Self { schema: Schema::of_object(raw)?, raw: raw.clone(), expressions: expressions(raw) })
     }
 
     /// The CEL rules that do not compile, each with the compiler's words.
     pub(super) fn broken_expressions(&self) -> Vec<String> {
         let mut broken = Vec::new();
-        if let Some(expressions) = &self.expressions {
-            collect_broken(expressions, &mut broken);
+        for expressions in &self.expressions {
+            collect_broken(&expressions.compiled, &mut broken);
         }
         broken.sort();
         broken
@@ -54,27 +64,46 @@ impl Rules {
     /// All that is wrong with `new`, an update of `old` where there is one.
     pub(super) fn violations(&self, new: &Value, old: Option<&Value>) -> Vec<Cause> {
         let mut causes = violations(new, old, &self.schema);
-        let Some(expressions) = &self.expressions else { return causes };
-        let blocking = [
-            "FieldValueNotSupported",
-            "FieldValueRequired",
-            "FieldValueTooLong",
-            "FieldValueTooMany",
-            "FieldValueTypeInvalid",
-        ];
-        if causes.iter().any(|cause| blocking.contains(&cause.reason)) {
+        if self.expressions.is_empty() {
+            return causes;
+        }
+        if causes.iter().any(|cause| BLOCKING.contains(&cause.reason)) {
             causes.push(Cause {
                 field: "<nil>".to_owned(),
                 reason: "FieldValueInvalid",
-                message: "Invalid value: null: some validation rules were not checked because the object was invalid; correct the existing errors to complete validation".to_owned(),
+                message: format!("Invalid value: null: {UNCHECKED}"),
             });
             return causes;
         }
-        if old.is_none_or(|old| judged(old).ne(judged(new))) {
-            causes.extend(broken_rules(expressions, &view(new), old.map(view).as_ref()));
-        }
+        causes.extend(self.expressions.iter().flat_map(|expressions| expressions.violations(new, old)));
         causes
     }
+}
+
+/// Where one of these is found, the shape is too far off for rules to make sense of it.
+const BLOCKING: [&str; 5] = [
+    "FieldValueNotSupported",
+    "FieldValueRequired",
+    "FieldValueTooLong",
+    "FieldValueTooMany",
+    "FieldValueTypeInvalid",
+];
+
+const UNCHECKED: &str = "some validation rules were not checked because the object was invalid; correct the existing errors to complete validation";
+
+/// By field where the object as a whole has no rule.
+fn expressions(raw: &Value) -> Vec<Expressions> {
+    let compiled = |field: &str, schema: &Value| Expressions {
+        field: field.to_owned(),
+        compiled: compile_schema(schema),
+    };
+    let junctors = ["x-kubernetes-validations", "allOf", "anyOf", "oneOf"];
+    if junctors.iter().any(|junctor| raw.get(junctor).is_some()) {
+        return if mentions_expressions(raw) { vec![compiled("", raw)] } else { Vec::new() };
+    }
+    let fields = raw["properties"].as_object().into_iter().flatten();
+    let ruled = fields.filter(|(_, schema)| mentions_expressions(schema));
+    ruled.map(|(field, schema)| compiled(field, schema)).collect()
 }
 
 fn collect_broken(schema: &CompiledSchema, broken: &mut Vec<String>) {
@@ -96,6 +125,54 @@ fn mentions_expressions(schema: &Value) -> bool {
     }
 }
 
+impl Expressions {
+    fn violations(&self, new: &Value, old: Option<&Value>) -> Vec<Cause> {
+        if self.field.is_empty() {
+            if old.is_some_and(|old| judged(old).eq(judged(new))) {
+                return Vec::new();
+            }
+            return self.broken(&view(new), old.map(view).as_ref());
+        }
+        let Some(new) = new.get(&self.field) else { return Vec::new() };
+        let old = old.and_then(|old| old.get(&self.field));
+        if old == Some(new) { Vec::new() } else { self.broken(new, old) }
+    }
+
+    fn broken(&self, new: &Value, old: Option<&Value>) -> Vec<Cause> {
+        let Err(errors) = VALIDATOR.with(|validator| validator.validate_compiled(&self.compiled, new, old))
+        else {
+            return Vec::new();
+        };
+        // What an update left alone is blamed only by rules that look at the change itself.
+        let blamed = |error: &ValidationError| {
+            let place = at(new, &error.field_path);
+            error.rule.contains("oldSelf")
+                || place.is_none()
+                || old.and_then(|old| at(old, &error.field_path)) != place
+        };
+        let mut causes: Vec<Cause> =
+            errors.into_iter().filter(blamed).map(|error| self.cause(error, new)).collect();
+        causes.sort();
+        causes
+    }
+
+    fn cause(&self, error: ValidationError, new: &Value) -> Cause {
+        let value = at(new, &error.field_path);
+        let told = match error.kind {
+            ErrorKind::ValidationFailure => error.message,
+            _ => format!("failed evaluating rule: {}: {}", error.rule, error.message),
+        };
+        let (reason, message) = worded(error.reason.as_deref(), value, &told);
+        let separator =
+            if self.field.is_empty() || error.field_path.is_empty() || error.field_path.starts_with('[') {
+                ""
+            } else {
+                "."
+            };
+        Cause { field: format!("{}{separator}{}", self.field, error.field_path), reason, message }
+    }
+}
+
 /// What rules may look at: all but the metadata.
 fn judged(object: &Value) -> impl Iterator<Item = (&String, &Value)> {
     object.as_object().into_iter().flatten().filter(|(name, _)| *name != "metadata")
@@ -110,31 +187,6 @@ fn view(object: &Value) -> Value {
         .filter_map(|field| Some((field.to_owned(), object["metadata"].get(field)?.clone())));
     seen.insert("metadata".to_owned(), Value::Object(metadata.collect()));
     Value::Object(seen)
-}
-
-fn broken_rules(expressions: &CompiledSchema, new: &Value, old: Option<&Value>) -> Vec<Cause> {
-    let Err(errors) = Validator::new().validate_compiled(expressions, new, old) else { return Vec::new() };
-    let mut causes: Vec<Cause> = errors
-        .into_iter()
-        // What an update left alone is blamed only by rules that look at the change itself.
-        .filter(|error| {
-            let place = at(new, &error.field_path);
-            error.rule.contains("oldSelf")
-                || place.is_none()
-                || old.and_then(|old| at(old, &error.field_path)) != place
-        })
-        .map(|error| {
-            let value = at(new, &error.field_path);
-            let message = match error.kind {
-                ErrorKind::ValidationFailure => error.message,
-                _ => format!("failed evaluating rule: {}: {}", error.rule, error.message),
-            };
-            let (reason, message) = worded(error.reason.as_deref(), value, &message);
-            Cause { field: error.field_path, reason, message }
-        })
-        .collect();
-    causes.sort();
-    causes
 }
 
 fn worded(reason: Option<&str>, value: Option<&Value>, message: &str) -> (&'static str, String) {

@@ -51,7 +51,8 @@ fn prune_fields(
     });
 }
 
-/// Fills in the defaults of `schema` wherever their parent exists; a null gives way to a default unless it is allowed.
+/// Fills in the defaults of `schema` wherever their parent exists. A null that is not allowed gives way to the default,
+/// or goes.
 pub(super) fn fill_in(value: &mut Value, schema: &Schema) {
     match value {
         Value::Object(fields) => {
@@ -62,11 +63,11 @@ pub(super) fn fill_in(value: &mut Value, schema: &Schema) {
                     fields.insert(name.clone(), default.clone());
                 }
             }
-            for (name, value) in fields.iter_mut() {
-                if let Some(of_field) = schema.field(name) {
-                    fill_in(value, of_field);
-                }
-            }
+            fields.retain(|name, value| {
+                let Some(of_field) = schema.field(name) else { return true };
+                fill_in(value, of_field);
+                !value.is_null() || of_field.nullable
+            });
         }
         Value::Array(items) => {
             let Some(of_item) = schema.items.as_deref() else { return };
@@ -125,8 +126,8 @@ mod tests {
     }
 
     #[test]
-    fn defaults_reach_into_defaults_and_replace_nulls() {
-        let mut object = json!({"spec": {"size": null}});
+    fn defaults_reach_into_defaults_and_nulls_go() {
+        let mut object = json!({"spec": {"size": null, "rules": null}});
         fill_in(&mut object, &schema());
         assert_eq!(object, json!({"spec": {"size": 3, "mode": {"kind": "Auto"}}}));
     }

@@ -118,6 +118,29 @@ async fn cel_rules_judge_objects_and_changes() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn nulls_that_are_not_allowed_are_as_if_not_stated() {
+    let api = with_widgets().await;
+    let made = api.post(WIDGETS, widget(json!({"max": 1, "min": null, "mode": null}))).await.ok();
+    assert_eq!(made["spec"], json!({"max": 1, "mode": "Auto"}));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rule_of_the_whole_object_sees_the_name() {
+    let api = Api::new();
+    let mut strict = definition();
+    for version in strict["spec"]["versions"].as_array_mut().unwrap() {
+        version["schema"]["openAPIV3Schema"]["x-kubernetes-validations"] =
+            json!([{"rule": "self.metadata.name.startsWith('w')", "message": "names begin with w"}]);
+    }
+    api.post(CRDS, strict).await.ok();
+    api.post(WIDGETS, widget(json!({"max": 1}))).await.ok();
+    let mut other = widget(json!({"max": 1}));
+    other["metadata"]["name"] = json!("x");
+    let refused = api.post(WIDGETS, other).await.refused(422, "Invalid");
+    assert!(refused.ends_with("Invalid value: names begin with w"), "{refused}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_list_map_with_two_items_of_one_key_is_refused() {
     let api = with_widgets().await;
     let refused = api.post(WIDGETS, widget(json!({"max": 1, "rules": [{"name": "a"}, {"name": "a"}]}))).await;
