@@ -1,1 +1,3 @@
 //! Scenarios, reconcile tests, simulation, conformance and architecture tests of fedscaler.
+
+pub mod stage;

@@ -52,7 +52,7 @@ pub struct Observed {
     pub template: Option<Template>,
     /// Its binding.
     pub binding: Option<Binding>,
-    /// Our HPA Works, by cluster.
+    /// The HPA Works of that name, by cluster: ours and, where two FedHPAs compete, another's.
     pub hpa_works: BTreeMap<String, Arc<types::Work>>,
 }
 
@@ -71,7 +71,7 @@ pub async fn observe(cx: &Context, object: &FedHpa, admitted: &Admitted) -> Resu
         workload: workload.as_ref(),
         template: template.as_ref(),
         binding: binding.as_ref(),
-        hpa_works: our_works(cx, admitted),
+        hpa_works: cx.karmada.hpa_works(&admitted.namespace, &admitted.target.name),
     };
     let facts = Facts {
         now,
@@ -149,12 +149,6 @@ fn binding_facts(binding: &Binding) -> facts::Binding {
         min_groups: Some(limits.min),
         max_groups: limits.max,
     }
-}
-
-fn our_works(cx: &Context, admitted: &Admitted) -> BTreeMap<String, Arc<types::Work>> {
-    let mut works = cx.karmada.hpa_works(&admitted.namespace, &admitted.target.name);
-    works.retain(|_, work| work::foreign(work, &admitted.uid).is_none());
-    works
 }
 
 /// The oldest FedHPA of a target holds it; among equals the first by name.
@@ -235,6 +229,7 @@ impl Scene<'_> {
         let works =
             self.workload.map(|workload| self.cx.karmada.workload_works(workload)).unwrap_or_default();
         let named = self.named();
+        let hpas: BTreeMap<_, _> = self.ours().collect();
         let concerned = clusters.iter().filter(|cluster| {
             let name = cluster.name_any();
             named.contains(&name) || candidacy.get(&name) == Some(&placement::Candidacy::In)
@@ -243,17 +238,22 @@ impl Scene<'_> {
             .map(|cluster| {
                 let name = cluster.name_any();
                 let facts =
-                    self.cluster(cluster, candidacy.get(&name), works.get(&name), self.hpa_works.get(&name));
+                    self.cluster(cluster, candidacy.get(&name), works.get(&name), hpas.get(&name).copied());
                 (name, facts)
             })
             .collect()
+    }
+
+    /// Works of that name that are this FedHPA's own.
+    fn ours(&self) -> impl Iterator<Item = (&String, &Arc<types::Work>)> {
+        self.hpa_works.iter().filter(|(_, work)| work::foreign(work, &self.admitted.uid).is_none())
     }
 
     /// Clusters that have something of this workload, candidates or not.
     fn named(&self) -> BTreeSet<String> {
         let entries =
             self.binding.into_iter().flat_map(|binding| binding.clusters.keys().chain(&binding.evicting));
-        entries.chain(self.hpa_works.keys()).cloned().collect()
+        entries.chain(self.ours().map(|(cluster, _)| cluster)).cloned().collect()
     }
 
     fn cluster(

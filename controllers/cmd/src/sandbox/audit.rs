@@ -57,6 +57,8 @@ struct Watched {
     counts: BTreeMap<String, Recent<u32>>,
     /// Since when its numbers are not said to be true.
     untrue_since: Option<DateTime<Utc>>,
+    /// Since when template, binding and its clusters differ though they are said to agree.
+    apart_since: Option<DateTime<Utc>>,
     /// Whether the members have had their shares once.
     settled_once: bool,
     /// Promises that are broken at the moment: told once, not at every look.
@@ -185,6 +187,10 @@ impl Scene {
         })
     }
 
+    fn adds_up(&self) -> bool {
+        self.template == self.binding && self.binding == self.entries.values().sum::<u32>()
+    }
+
     fn running_sum(&self) -> u32 {
         self.running.values().sum()
     }
@@ -223,6 +229,8 @@ impl Watched {
             self.counts.entry(member.clone()).or_default().see(now, *count);
         }
         self.settled_once |= scene.distributed;
+        let apart = scene.synchronized && !scene.adds_up();
+        self.apart_since = if apart { self.apart_since.or(Some(now)) } else { None };
         let is_true = scene.synchronized && scene.distributed;
         self.untrue_since = if is_true { None } else { self.untrue_since.or(Some(now)) };
     }
@@ -232,7 +240,7 @@ impl Watched {
             ("the total max is never exceeded", self.max_exceeded(scene)),
             ("the total min is never undercut", self.min_undercut(scene)),
             ("each member stays within its floor and cap", out_of_limits(scene)),
-            ("template, binding and members agree", self.disagreement(scene)),
+            ("template, binding and members agree", self.disagreement(scene, now)),
             ("nothing stays untrue", self.stuck(now)),
             ("nothing scales to zero by accident", nothing_left(scene)),
         ];
@@ -258,13 +266,14 @@ impl Watched {
             .then(|| format!("mins of the members sum to {installed}, {needed} are needed: {:?}", scene.hpas))
     }
 
-    /// Only while the FedHPA says that the numbers are true; members may have moved on since.
-    fn disagreement(&self, scene: &Scene) -> Option<String> {
+    /// Only while the FedHPA says that the numbers are true, and after the moment that a round takes: the status comes
+    /// last, so it speaks of a moment ago.
+    fn disagreement(&self, scene: &Scene, now: DateTime<Utc>) -> Option<String> {
         if !scene.synchronized {
             return None;
         }
-        let stated: u32 = scene.entries.values().sum();
-        if scene.template != scene.binding || scene.binding != stated {
+        if self.apart_since.is_some_and(|since| now - since > FOLLOWS_WITHIN) {
+            let stated: u32 = scene.entries.values().sum();
             return Some(format!("template {}, binding {}, its clusters {stated}", scene.template, scene.binding));
         }
         let known = self.counts.iter().filter(|(member, _)| scene.entries.contains_key(*member));

@@ -26,7 +26,7 @@ const FED_HPA: &str = include_str!("../../../../deploy/examples/fedhpa.yaml");
 const CRON_HPA: &str = include_str!("../../../../deploy/examples/cronhpa.yaml");
 
 /// Our CustomResourceDefinitions and Karmada's customizations.
-pub(super) async fn definitions(client: &Client) -> Result<(), Refusal> {
+pub async fn definitions(client: &Client) -> Result<(), Refusal> {
     for yaml in fedscaler_crds::render::render().map_err(Refusal::new)?.values() {
         apply(client, yaml).await?;
     }
@@ -37,18 +37,18 @@ pub(super) async fn definitions(client: &Client) -> Result<(), Refusal> {
 }
 
 /// The example workloads and their policy.
-pub(super) async fn workloads(client: &Client) -> Result<(), Refusal> {
+pub async fn workloads(client: &Client) -> Result<(), Refusal> {
     apply(client, WORKLOADS).await
 }
 
 /// The example FedHPA and CronHPAs.
-pub(super) async fn autoscalers(client: &Client) -> Result<(), Refusal> {
+pub async fn autoscalers(client: &Client) -> Result<(), Refusal> {
     apply(client, FED_HPA).await?;
     apply(client, CRON_HPA).await
 }
 
-/// Applies each document of a YAML file.
-async fn apply(client: &Client, yaml: &str) -> Result<(), Refusal> {
+/// Applies each document of a YAML file, as one user does: fields that are gone from it are given up.
+pub async fn apply(client: &Client, yaml: &str) -> Result<(), Refusal> {
     for object in documents(yaml)? {
         apply_one(client, object).await?;
     }

@@ -5,10 +5,10 @@
 
 pub mod audit;
 mod demand;
-mod install;
+pub mod install;
 mod narrate;
 mod pace;
-mod scenario;
+pub mod scenario;
 mod summary;
 
 use std::{process::ExitCode, sync::Arc, time::Duration};

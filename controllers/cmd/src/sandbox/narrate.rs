@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use fedscaler_sandbox::{
     apiserver::{
         Change, Changes, Local,
-        kinds::{EVENTS, HORIZONTAL_POD_AUTOSCALERS, Kind},
+        kinds::{CORE_EVENTS, HORIZONTAL_POD_AUTOSCALERS, Kind},
     },
     clock::Clock,
     member::traffic::Workload,
@@ -61,7 +61,7 @@ impl Narrator {
     /// Tells a change, if it is worth it.
     pub(super) fn tell(&mut self, change: &Change) {
         let object = change.object.as_ref();
-        if *change.kind == EVENTS && change.previous.is_none() {
+        if *change.kind == CORE_EVENTS && change.previous.is_none() {
             self.event(object);
         } else if *change.kind == BINDINGS {
             self.binding(object);
@@ -70,9 +70,9 @@ impl Narrator {
 
     fn event(&self, event: &Value) {
         let text = |path: &str| event.pointer(path).and_then(Value::as_str).unwrap_or_default();
-        let subject = format!("{}/{}", text("/regarding/kind"), text("/regarding/name"));
+        let subject = format!("{}/{}", text("/involvedObject/kind"), text("/involvedObject/name"));
         let alarm = if text("/type") == "Warning" { "! " } else { "" };
-        self.line(&subject, &format!("{alarm}{}: {}", text("/reason"), text("/note")));
+        self.line(&subject, &format!("{alarm}{}: {}", text("/reason"), text("/message")));
     }
 
     fn binding(&mut self, binding: &Value) {

@@ -21,20 +21,20 @@ use super::demand;
 use crate::{Refusal, cli::SandboxArguments};
 
 /// What is played.
-pub(super) struct Scenario {
+pub struct Scenario {
     /// When the clock starts.
-    pub(super) start: DateTime<Utc>,
+    pub start: DateTime<Utc>,
     /// The workload that demand is on.
-    pub(super) workload: Workload,
+    pub workload: Workload,
     /// What the demand is, in words.
-    pub(super) demand_source: String,
+    pub demand_source: String,
     trace: Trace,
     seed: u64,
 }
 
 impl Scenario {
     /// Reads what was asked for.
-    pub(super) fn new(arguments: &SandboxArguments) -> Result<Self, Refusal> {
+    pub fn new(arguments: &SandboxArguments) -> Result<Self, Refusal> {
         let peak = arguments.peak_replicas;
         let (trace, first, demand_source) = match &arguments.demand {
             Some(path) => {
@@ -57,15 +57,20 @@ impl Scenario {
     }
 
     /// The world that it is played in.
-    pub(super) fn world(&self, clock: Arc<dyn Clock>) -> WorldSpec {
+    pub fn world(&self, clock: Arc<dyn Clock>) -> WorldSpec {
         WorldSpec {
             seed: self.seed,
             clock,
-            members: vec![roomy(), crowded(), cloud()],
+            members: members(),
             demands: vec![Demand::new(self.workload.clone(), self.trace.clone())],
             lags: Lags::default(),
         }
     }
+}
+
+/// The three members: roomy and crowded data centres of one's own, and a rented cluster.
+pub fn members() -> Vec<MemberSpec> {
+    vec![roomy(), crowded(), cloud()]
 }
 
 fn monday() -> DateTime<Utc> {

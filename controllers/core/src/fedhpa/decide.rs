@@ -13,6 +13,7 @@ use super::{
     facts::{
         Binding, Candidacy, Cluster, Facts, HpaReport, MemberHpa, Placement, Scheduling, Target, Template,
     },
+    homing,
     moves::{self, Install, Installed, Presence, Standing, Step},
     policy::{Bounds, Policy, Strategy},
     rebalance::{self, InForceSplit, Verdict},
@@ -198,10 +199,13 @@ impl Steady<'_> {
         if !unknown.is_empty() {
             decision.trail.note(Reason::RoomUnknown { clusters: unknown });
         }
-        let divided = Divided { totals: in_force.bounds, fingerprint: fingerprint(self.policy), claims };
+        let mut divided = Divided { totals: in_force.bounds, fingerprint: fingerprint(self.policy), claims };
         match &self.facts.memory.split {
             None => self.adopt(divided, Floors::UnderWhatRuns, Change::First, Vec::new(), decision),
-            Some(previous) => self.reconsider(previous, divided, decision),
+            Some(previous) => {
+                homing::homeward(&mut divided.claims);
+                self.reconsider(previous, divided, decision)
+            }
         }
     }
 
@@ -269,8 +273,10 @@ impl Steady<'_> {
         let full = |(name, cluster): (&String, &Cluster)| {
             let report = cluster.hpa.as_ref()?.report.fresh()?;
             let share = split.shares.get(name).filter(|share| share.max > 0)?;
-            let capped = report.capped.unwrap_or(report.desired >= share.max);
-            (capped && report.desired >= share.max).then(|| name.clone())
+            // At a pinned share, wanting the max says nothing.
+            let capped = report.capped.unwrap_or(share.min < share.max);
+            // More than the share was wanted before the share was in force.
+            (capped && report.desired == share.max).then(|| name.clone())
         };
         self.facts.clusters.iter().filter_map(full).collect()
     }
@@ -335,7 +341,18 @@ impl Steady<'_> {
             None => Presence::Entry { replicas: entry, prepared: self.prepared(cluster) },
         };
         let ready = cluster.workload.known().map_or(0, |workload| workload.ready);
-        Standing { presence, load: count.map_or(entry, |count| count.load), ready }
+        let load = count.map_or(entry, |count| self.held_load(name, cluster, count));
+        Standing { presence, load, ready }
+    }
+
+    /// What runs or is wanted there, as far as there is room: a pod that no node takes must not hold share for ever.
+    fn held_load(&self, name: &str, cluster: &Cluster, count: &Count) -> u32 {
+        let terms = self.policy.distribution.terms(name, &cluster.labels);
+        if terms.is_some_and(|terms| terms.elastic) {
+            return count.load;
+        }
+        room(cluster, Some(count), self.policy.reserve_percent)
+            .map_or(count.load, |room| room.min(count.load))
     }
 
     /// Scheduling is held, and the workload was seen there under a Work that retains its replicas.
@@ -392,8 +409,13 @@ impl Steady<'_> {
     fn wanted(&self, step: &Step, counts: &BTreeMap<String, Count>) -> BTreeMap<String, u32> {
         let mut wanted = self.binding.clusters.clone();
         for (name, cluster) in &self.facts.clusters {
-            if let (Some(_), Some(count)) = (&cluster.hpa, counts.get(name)) {
-                wanted.insert(name.clone(), count.replicas);
+            // What Karmada takes away is not put back.
+            let ours = cluster.candidacy == Candidacy::Candidate && cluster.lost.is_none();
+            if let (Some(_), Some(count), true) =
+                (&cluster.hpa, counts.get(name), ours || wanted.contains_key(name))
+            {
+                // An entry of 0 would keep the member at 0, where its HPA is disabled.
+                wanted.insert(name.clone(), count.replicas.max(1));
             }
         }
         wanted.extend(step.wake.iter().map(|(name, replicas)| (name.clone(), *replicas)));

@@ -5,7 +5,7 @@
 //! of how a fact was read; the controller observes, calls [`decide`] and acts.
 //!
 //! The rooms: [`policy`] and [`facts`] go in; [`bounds`] composes totals, [`apportion`] divides a number,
-//! [`split`] finds the ideal shares, [`rebalance`] says whether to leave the old ones, [`moves`] takes the next
+//! [`homing`] and [`split`] find the ideal shares, [`rebalance`] says whether to leave the old ones, [`moves`] takes the next
 //! safe step towards them, [`counts`] reads back what runs, [`write_back`] keeps the control plane's numbers
 //! true; [`decision`] and [`trail`] come out.
 
@@ -15,6 +15,7 @@ pub mod counts;
 mod decide;
 pub mod decision;
 pub mod facts;
+pub mod homing;
 pub mod moves;
 pub mod policy;
 pub mod rebalance;

@@ -169,6 +169,9 @@ impl Scene<'_> {
         if still && step.donors.is_empty() && step.receivers.is_empty() {
             return Finding::new(Condition::Distributed, true, "SharesInPlace", "every member has its share");
         }
+        if step.donors.is_empty() && step.receivers.is_empty() {
+            return Finding::new(Condition::Distributed, false, "Writing", "shares are being written");
+        }
         let message = format!(
             "share moves: {} give, {} wait",
             if step.donors.is_empty() { "none".to_owned() } else { step.donors.join(", ") },

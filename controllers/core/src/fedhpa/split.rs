@@ -192,7 +192,7 @@ impl<'a> Roster<'a> {
     /// What can be held before a tier is given more: all that it and earlier ones may take, and what later ones
     /// have in any case.
     fn held(&self, tier: u32) -> u64 {
-        let holds = |claim: &Claim| if claim.tier <= tier { claim.ceiling } else { claim.thirsty() };
+        let holds = |claim: &Claim| if claim.tier <= tier { claim.ceiling } else { claim.due() };
         self.seats.iter().map(|seat| u64::from(holds(seat.claim))).sum()
     }
 
@@ -214,7 +214,7 @@ impl<'a> Roster<'a> {
     }
 
     /// What each cluster has in any case, level by level: one, its floor as far as it runs, what runs, the floor,
-    /// the thirst. The first level that does not fit is granted in part, earlier tiers first.
+    /// one more than what runs, the thirst. The first level that does not fit is granted in part, earlier tiers first.
     fn lower_limits(&self, total: u32, trail: &mut Trail) -> Vec<u32> {
         let of = |what: fn(&Claim) -> u32| self.seats.iter().map(|seat| what(seat.claim)).collect::<Vec<_>>();
         let running = sum(&of(Claim::running));
@@ -222,7 +222,8 @@ impl<'a> Roster<'a> {
             (of(Claim::kept), Some(Reason::RunningYields { running: saturating(running), total })),
             (of(Claim::running), Some(Reason::RunningYields { running: saturating(running), total })),
             (of(Claim::present), Some(Reason::FloorsYield { total })),
-            (of(Claim::thirsty), None),
+            (of(Claim::at_ease), None),
+            (of(Claim::due), None),
         ];
         let mut lowers = vec![1; self.seats.len()];
         for (uppers, reason) in yields {
@@ -316,8 +317,14 @@ impl Claim {
         self.running().max(self.presence())
     }
 
-    fn thirsty(&self) -> u32 {
-        self.demand.saturating_add(self.thirst).min(self.ceiling).max(self.present())
+    /// Held to exactly what it wants, a cluster looks as thirsty as one that wants more: then the two would take
+    /// headroom from each other for ever.
+    fn at_ease(&self) -> u32 {
+        self.demand.saturating_add(self.demand.min(1)).min(self.ceiling).max(self.present())
+    }
+
+    fn due(&self) -> u32 {
+        self.demand.saturating_add(self.thirst).min(self.ceiling).max(self.at_ease())
     }
 }
 

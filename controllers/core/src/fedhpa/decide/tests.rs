@@ -1,1 +1,11 @@
+//! Golden scenarios are in [`scenarios`] and [`refusals`]; what holds of every course and of any facts at all in
+//! [`courses`] and [`accidents`].
+
+mod accidents;
+mod courses;
+mod plane;
+mod refusals;
+mod scenarios;
+mod story;
+
 use super::*;

@@ -72,10 +72,10 @@ fn told_within<const N: usize>(
     fleet: [(Standing, (u32, u32)); N],
 ) -> String {
     let names = ('a'..='z').map(String::from);
-    let named: Vec<_> = names.zip(fleet).collect();
-    let target = named.iter().filter(|(_, (_, share))| share.1 > 0);
+    let fleet: Vec<_> = names.zip(fleet).collect();
+    let target = fleet.iter().filter(|(_, (_, share))| share.1 > 0);
     let target = target.map(|(name, (_, share))| (name.clone(), bounds(share.0, share.1))).collect();
-    let standings = named.into_iter().map(|(name, (standing, _))| (name, standing)).collect();
+    let standings = fleet.into_iter().map(|(name, (standing, _))| (name, standing)).collect();
     words(&next_step(bounds(totals.0, totals.1), groups, &target, &standings, at(NOW)))
 }
 

@@ -54,7 +54,7 @@ fn idle_clusters_share_both_totals_by_weight() {
 
 #[test]
 fn demand_is_covered_before_headroom_is_spread() {
-    assert_eq!(told((3, 20), [running(14), running(1), running(1)]), "a 1..14, b 1..3, c 1..3");
+    assert_eq!(told((3, 20), [running(14), running(1), running(1)]), "a 1..15, b 1..3, c 1..2");
 }
 
 #[test]
@@ -81,7 +81,7 @@ fn a_second_tier_only_gets_what_the_first_cannot_hold() {
 #[test]
 fn a_second_tier_keeps_what_runs_there_and_gives_it_back_first() {
     let cloud = Claim { tier: 1, ..running(8) };
-    assert_eq!(told((2, 20), [running(8), cloud.clone()]), "a 1..12, b 1..8");
+    assert_eq!(told((2, 20), [running(8), cloud.clone()]), "a 1..11, b 1..9");
     assert_eq!(
         told((2, 10), [running(8), cloud]),
         "a 1..8, b 1..2; 16 run or are wanted, more than max 10: the rest is cut"
@@ -128,7 +128,7 @@ fn taking_over_leaves_every_replica_where_it_is() {
     let found = [running(7), running(1), running(1), idle()];
     assert_eq!(
         told_as((2, 20), found.clone(), Floors::UnderWhatRuns),
-        "a 1..7, b 1..7, c 1..6; min 2 counts as 3: an HPA needs at least one replica in each active cluster"
+        "a 1..8, b 1..6, c 1..6; min 2 counts as 3: an HPA needs at least one replica in each active cluster"
     );
     assert_eq!(told_as((9, 20), found.clone(), Floors::UnderWhatRuns), "a 7..7, b 1..7, c 1..6");
     assert_eq!(told((2, 20), found), "a 1..10, b 1..10");
@@ -144,7 +144,7 @@ fn the_spread_limits_of_the_policy_hold() {
     let totals = Bounds { min: 3, max: 9 };
     let of = |fewest, most, claims: &BTreeMap<String, Claim>| {
         let split = ideal(totals, Groups { fewest, most }, claims, Floors::ByWeight, &mut Trail::default());
-        split.shares.into_keys().collect::<Vec<_>>().join("")
+        split.shares.into_keys().collect::<String>()
     };
     let idle = claims([idle(), idle(), idle(), idle()]);
     assert_eq!(of(0, 9, &idle), "abc", "as many as the min feeds");

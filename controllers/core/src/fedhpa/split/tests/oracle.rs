@@ -21,18 +21,20 @@ fn merit_of_maxes(maxes: &[u32], claims: &[Claim], total: u32) -> Merit {
             .sum()
     };
     let floors = missing(|claim| claim.floor);
-    // Thirst counts once floors are kept.
-    let thirsty = if floors == 0 { missing(|claim| claim.demand + claim.thirst) } else { 0 };
+    // Then one more than what runs, and then thirst.
+    let tense = if floors == 0 { missing(|claim| claim.demand + claim.demand.min(1)) } else { 0 };
+    let thirsty = if floors + tense == 0 { missing(|claim| claim.demand + claim.thirst) } else { 0 };
     let mut merit = vec![
         u64::from(total - placed),
         missing(|claim| claim.demand),
         maxes.iter().filter(|max| **max == 0).count() as u64,
         floors,
+        tense,
         thirsty,
     ];
     merit.extend(later_tiers(maxes, claims));
     // Once everything wanted is covered, the rest is proportional.
-    merit.push(if floors + thirsty == 0 { disproportion(maxes, claims) } else { 0 });
+    merit.push(if floors + tense + thirsty == 0 { disproportion(maxes, claims) } else { 0 });
     merit
 }
 

@@ -92,7 +92,7 @@ proptest! {
         of in fleet(), totals in totals(), floors in both(),
     ) {
         let (split, _) = divide(totals, &of, floors);
-        let due = |claim: &Claim| (claim.demand + claim.thirst).max(claim.floor).max(1).min(claim.ceiling);
+        let due = |claim: &Claim| (claim.demand + claim.thirst.max(claim.demand.min(1))).max(claim.floor).max(1).min(claim.ceiling);
         for (later, claim) in &of {
             if max_of(&split, later) <= due(claim) {
                 continue;

@@ -1,0 +1,252 @@
+//! A world with the controllers in it, under paused time, for tests to play on.
+//!
+//! Responsible for starting, killing and restarting the controllers, for letting time pass under the auditor's eyes and
+//! for reading numbers back. Knows no scenario.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use chrono::{DateTime, Utc};
+use fedscaler_cmd::{
+    sandbox::{audit::Audit, audit_of, install, scenario},
+    suite::{Suite, build},
+};
+use fedscaler_runtime::{
+    clock::TokioClock as ControllersClock,
+    heartbeat::IntervalHeartbeat,
+    leadership,
+    metrics::{Metrics, MetricsError},
+    readiness::Readiness,
+    shutdown,
+};
+use fedscaler_sandbox::{
+    apiserver::{
+        Local,
+        kinds::{DEPLOYMENTS, HORIZONTAL_POD_AUTOSCALERS, Kind},
+    },
+    clock::{Clock, TokioClock},
+    demand::Trace,
+    fault::Faults,
+    karmada::Lags,
+    member::traffic::{Demand, Workload},
+    world::{MemberSpec, World, WorldSpec},
+};
+use kube::Client;
+use serde_json::Value;
+use tokio::task::JoinHandle;
+use tower::Layer as _;
+
+/// FedHPAs in the control plane.
+pub const FED_HPAS: Kind = Kind::new("autoscaling.fedscaler.io", "v1alpha1", "fedhpas");
+/// CronHPAs in the control plane.
+pub const CRON_HPAS: Kind = Kind::new("autoscaling.fedscaler.io", "v1alpha1", "cronhpas");
+/// Bindings in the control plane.
+pub const BINDINGS: Kind = Kind::new("work.karmada.io", "v1alpha2", "resourcebindings");
+
+/// When every test's clock starts: a Monday.
+pub const START: &str = "2026-03-02T00:00:00Z";
+
+/// The stage.
+pub struct Stage {
+    /// The world.
+    pub world: World,
+    /// The sandbox's clock.
+    pub clock: Arc<dyn Clock>,
+    /// The control plane, as a user reaches it: without faults.
+    pub user: Client,
+    /// What goes wrong between the controllers and the control plane.
+    pub faults: Faults,
+    /// The auditor.
+    pub audit: Audit,
+    /// The metrics of the running controllers.
+    pub metrics: Metrics,
+    controllers: Option<JoinHandle<Result<(), MetricsError>>>,
+    control_plane: Local,
+    members: BTreeMap<String, Local>,
+}
+
+/// The numbers of one workload at one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Numbers {
+    /// The template's replicas.
+    pub template: u64,
+    /// The binding's replicas.
+    pub binding: u64,
+    /// The binding's clusters.
+    pub clusters: BTreeMap<String, u64>,
+    /// What each member's workload asks for.
+    pub members: BTreeMap<String, u64>,
+}
+
+impl Numbers {
+    /// Template, binding, its clusters and the members say the same.
+    pub fn agree(&self) -> bool {
+        let sum: u64 = self.clusters.values().sum();
+        self.template == self.binding && self.binding == sum && self.clusters == self.members
+    }
+}
+
+impl Stage {
+    /// A stage with the three example members, the example workloads, this constant demand on `web` (in replicas) and
+    /// our definitions; the controllers do not run yet. A minute has passed.
+    pub async fn with_demand(replicas: i64) -> Self {
+        Self::of(scenario::members(), Trace::constant(replicas * 1000)).await
+    }
+
+    /// A stage with these members and this demand on `web`.
+    pub async fn of(members: Vec<MemberSpec>, trace: Trace) -> Self {
+        let clock: Arc<dyn Clock> = Arc::new(TokioClock::starting_at(start()));
+        let world = World::start(WorldSpec {
+            seed: 7,
+            clock: Arc::clone(&clock),
+            members,
+            demands: vec![Demand::new(Workload::new("default", "web"), trace)],
+            lags: Lags::default(),
+        });
+        let world = world.expect("the world starts");
+        let user = Client::new(world.control_plane().service(), "default");
+        install::definitions(&user).await.expect("the definitions are accepted");
+        install::workloads(&user).await.expect("the workloads are accepted");
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        let members =
+            world.members().filter_map(|name| Some((name.to_owned(), world.member(name)?.local("test"))));
+        Self {
+            audit: audit_of(&world),
+            members: members.collect(),
+            control_plane: world.control_plane().local("test"),
+            world,
+            clock,
+            user,
+            faults: Faults::new(),
+            metrics: Metrics::new(build()).expect("metrics"),
+            controllers: None,
+        }
+    }
+
+    /// Starts the controllers, as a new process would, with the faults of [`Stage::faults`] on their way.
+    pub fn start_controllers(&mut self) {
+        self.metrics = Metrics::new(build()).expect("metrics");
+        let service = self.faults.layer(self.world.control_plane().service());
+        let (stopper, stopping) = shutdown::channel();
+        // The process is killed, never asked to stop.
+        std::mem::forget(stopper);
+        let suite = Suite {
+            client: Client::new(service, "default"),
+            clock: Arc::new(ControllersClock::starting_at(self.clock.now())),
+            heartbeat: Box::new(IntervalHeartbeat::every(Duration::from_secs(1))),
+            term: leadership::sole(),
+            metrics: self.metrics.clone(),
+            readiness: Readiness::default(),
+            instance: "test".to_owned(),
+        };
+        self.controllers = Some(tokio::spawn(suite.run(stopping)));
+    }
+
+    /// Kills the controllers: whatever they were about to do is not done.
+    pub async fn kill_controllers(&mut self) {
+        if let Some(controllers) = self.controllers.take() {
+            controllers.abort();
+            let _killed = controllers.await;
+        }
+    }
+
+    /// Kills the controllers and starts new ones with nothing in their way.
+    pub async fn restart_controllers(&mut self) {
+        self.kill_controllers().await;
+        self.faults = Faults::new();
+        self.start_controllers();
+    }
+
+    /// Applies manifests as a user does.
+    pub async fn apply(&self, yaml: &str) {
+        install::apply(&self.user, yaml).await.expect("the manifest is accepted");
+    }
+
+    /// Lets time pass; the auditor looks each second.
+    pub async fn run(&mut self, seconds: u64) {
+        for _ in 0..seconds {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            self.audit.look(self.clock.now());
+        }
+    }
+
+    /// Lets time pass until the controllers have crashed, at most so many seconds. Whether they have.
+    pub async fn run_until_crash(&mut self, seconds: u64) -> bool {
+        for _ in 0..seconds {
+            if self.faults.has_crashed() {
+                return true;
+            }
+            self.run(1).await;
+        }
+        self.faults.has_crashed()
+    }
+
+    /// The numbers of `web`.
+    pub fn numbers(&self) -> Numbers {
+        self.numbers_of("web")
+    }
+
+    /// The numbers of a Deployment in `default`.
+    pub fn numbers_of(&self, name: &str) -> Numbers {
+        let template = self.control_plane.get(&DEPLOYMENTS, "default", name).expect("the template");
+        let binding = self.control_plane.get(&BINDINGS, "default", &format!("{name}-deployment"));
+        let binding = binding.expect("the binding");
+        let clusters = binding.pointer("/spec/clusters").and_then(Value::as_array).into_iter().flatten();
+        let clusters = clusters.map(|cluster| {
+            (cluster["name"].as_str().unwrap_or_default().to_owned(), number(cluster, "/replicas"))
+        });
+        let members = self.members.iter().filter_map(|(member, local)| {
+            let deployment = local.get(&DEPLOYMENTS, "default", name)?;
+            Some((member.clone(), number(&deployment, "/spec/replicas")))
+        });
+        Numbers {
+            template: number(&template, "/spec/replicas"),
+            binding: number(&binding, "/spec/replicas"),
+            clusters: clusters.collect(),
+            members: members.collect(),
+        }
+    }
+
+    /// Min and max of each member's HPA for `web`.
+    pub fn hpas(&self) -> BTreeMap<String, (u64, u64)> {
+        let hpas = self.members.iter().filter_map(|(member, local)| {
+            let hpa = local.get(&HORIZONTAL_POD_AUTOSCALERS, "default", "web")?;
+            Some((member.clone(), (number(&hpa, "/spec/minReplicas"), number(&hpa, "/spec/maxReplicas"))))
+        });
+        hpas.collect()
+    }
+
+    /// An object of the control plane in `default`.
+    pub fn object(&self, kind: &Kind, name: &str) -> Option<Arc<Value>> {
+        self.control_plane.get(kind, "default", name)
+    }
+
+    /// Status, reason and message of a condition of the FedHPA `web`.
+    pub fn condition(&self, kind: &str) -> Option<(String, String, String)> {
+        condition(self.object(&FED_HPAS, "web")?.as_ref(), kind)
+    }
+
+    /// How often Karmada's scheduler divided the binding of `web` again.
+    pub fn reschedules(&self) -> u64 {
+        self.world
+            .reschedules()
+            .get(&("default".to_owned(), "web-deployment".to_owned()))
+            .copied()
+            .unwrap_or(0)
+    }
+}
+
+/// Status, reason and message of an object's condition.
+pub fn condition(object: &Value, kind: &str) -> Option<(String, String, String)> {
+    let conditions = object.pointer("/status/conditions")?.as_array()?;
+    let found = conditions.iter().find(|condition| condition["type"] == kind)?;
+    let text = |field: &str| found[field].as_str().unwrap_or_default().to_owned();
+    Some((text("status"), text("reason"), text("message")))
+}
+
+fn number(object: &Value, path: &str) -> u64 {
+    object.pointer(path).and_then(Value::as_u64).unwrap_or(0)
+}
+
+fn start() -> DateTime<Utc> {
+    START.parse().expect("a time")
+}

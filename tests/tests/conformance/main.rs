@@ -1,0 +1,77 @@
+//! What an API server must do, whichever it is: each case runs against the sandbox, and against a real one where the
+//! environment names its kubeconfig in `FEDSCALER_CONFORMANCE_KUBECONFIG`.
+//!
+//! A case that holds on one of them only is a bug of the sandbox, or of the case.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking, in its helpers too")]
+
+mod apply;
+mod bodies;
+mod built_in;
+mod case;
+mod controllers;
+mod definitions;
+mod deletion;
+mod discovery;
+mod kube_client;
+mod lists;
+mod namespaces;
+mod objects;
+mod patches;
+mod samples;
+mod schemas;
+mod server;
+mod subresources;
+mod watches;
+
+use futures::FutureExt as _;
+use std::panic::AssertUnwindSafe;
+
+use crate::{
+    case::{Case, Need},
+    server::{KUBECONFIG, Real},
+};
+
+fn cases() -> impl Iterator<Item = &'static Case> {
+    [
+        apply::CASES,
+        built_in::CASES,
+        controllers::CASES,
+        definitions::CASES,
+        deletion::CASES,
+        discovery::CASES,
+        kube_client::CASES,
+        lists::CASES,
+        namespaces::CASES,
+        objects::CASES,
+        patches::CASES,
+        samples::CASES,
+        schemas::CASES,
+        subresources::CASES,
+        watches::CASES,
+    ]
+    .into_iter()
+    .flatten()
+}
+
+#[tokio::test]
+async fn every_case_holds_on_a_real_api_server() {
+    let Some(real) = Real::from_environment().await else {
+        println!("skipped: {KUBECONFIG} does not name the kubeconfig of an API server");
+        return;
+    };
+    let mut broken = Vec::new();
+    for case in cases() {
+        if case.need == Need::Controllers && !real.has_controllers {
+            println!("skipped: {} needs the controllers of Kubernetes", case.name);
+            continue;
+        }
+        let server = real.place().await;
+        let outcome = AssertUnwindSafe((case.run)(&server)).catch_unwind().await;
+        if outcome.is_err() {
+            broken.push(case.name);
+        }
+        real.leave(server).await;
+    }
+    assert!(broken.is_empty(), "{} cases do not hold there:\n  {}", broken.len(), broken.join("\n  "));
+}
