@@ -70,9 +70,8 @@ impl Held {
 
     /// Whether both are held for the same rules. Numbers that differ do not matter.
     pub fn is_by_same_rules(&self, other: &Self) -> bool {
-        let rules = |held: &Self| {
-            [&held.min, &held.max].map(|bound| bound.as_ref().map(|bound| bound.rule.clone()))
-        };
+        let rules =
+            |held: &Self| [&held.min, &held.max].map(|bound| bound.as_ref().map(|bound| bound.rule.clone()));
         rules(self) == rules(other)
     }
 
@@ -94,7 +93,11 @@ impl Held {
 }
 
 /// What holds at `instant`. `missed` names, for each rule, a slot that does not take effect.
-pub fn in_force(policy: &Policy, instant: DateTime<Utc>, missed: &BTreeMap<String, DateTime<Utc>>) -> InForce {
+pub fn in_force(
+    policy: &Policy,
+    instant: DateTime<Utc>,
+    missed: &BTreeMap<String, DateTime<Utc>>,
+) -> InForce {
     if policy.suspended {
         return InForce::default();
     }

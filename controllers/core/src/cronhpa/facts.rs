@@ -193,8 +193,8 @@ pub enum Target {
     Found {
         /// Its bounds or count; `None` for a FedHPA, whose own are never touched.
         level: Option<Level>,
-        /// Who last wrote them, if that is not us.
-        written_by: Option<String>,
+        /// Who last wrote each of them, if that is not us.
+        writers: Writers,
     },
     /// There is no such object.
     Missing,
@@ -202,6 +202,16 @@ pub enum Target {
     Unscalable(String),
     /// It could not be read; why.
     Unreadable(String),
+}
+
+/// Who last wrote each bound of a target; `None` is us. A difference that is our own is the trace of a write that
+/// nobody lived to remember, not somebody's change.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Writers {
+    /// The manager of the min.
+    pub min: Option<String>,
+    /// The manager of the max.
+    pub max: Option<String>,
 }
 
 /// Who holds a target.

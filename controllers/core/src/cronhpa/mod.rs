@@ -1,8 +1,8 @@
 //! What a CronHPA decides.
 //!
 //! Responsible for which bounds or counts hold at an instant, what became of each slot, and what is to be written
-//! to the target: `decide` is a function from a policy and facts to a decision that carries its
-//! reasons, `settle` turns the decision and what came of its write into the memory that the next
+//! to the target: [`decide`](decide::decide) is a function from a policy and facts to a decision that carries its
+//! reasons, [`settle`](settle::settle) turns the decision and what came of its write into the memory that the next
 //! decision starts from. Knows nothing of the wire.
 //!
 //! # What holds
@@ -20,3 +20,12 @@ pub mod facts;
 pub mod owner;
 pub mod policy;
 
+pub mod conditions;
+pub mod decide;
+pub mod due;
+pub mod hold;
+pub mod settle;
+pub mod trail;
+
+#[cfg(test)]
+mod tests;

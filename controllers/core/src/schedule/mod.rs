@@ -28,3 +28,7 @@ pub use self::{
     zone::{BadZone, Moment, Zone},
 };
 
+#[cfg(test)]
+pub(crate) mod oracle;
+#[cfg(test)]
+mod tests;

@@ -4,9 +4,9 @@
 //! `#`, `W`; a day matches if its day of month *or* its weekday does where both are given (as in Vixie cron);
 //! `a/b` counts from `a` to the end of the field (as in robfig's). Knows nothing of zones.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt};
 
-use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
+use chrono::{Datelike as _, NaiveDate, NaiveDateTime, NaiveTime, Timelike as _};
 use croner::{
     Cron, CronDateTime as _,
     errors::CronError,
@@ -21,7 +21,7 @@ const LARGEST: [&str; 6] = ["59", "59", "23", "31", "12", "6"];
 const FIELDS: [&str; 6] = ["second", "minute", "hour", "day of month", "month", "day of week"];
 
 /// A cron expression that can match.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Pattern {
     cron: Cron,
     is_interval: bool,
@@ -32,7 +32,9 @@ pub struct Pattern {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum BadSchedule {
     /// The wrong number of fields.
-    #[error("{text:?} has {found} fields: give five (minute hour day month weekday) or six with seconds in front")]
+    #[error(
+        "{text:?} has {found} fields: give five (minute hour day month weekday) or six with seconds in front"
+    )]
     Fields {
         /// What was given.
         text: String,
@@ -103,9 +105,20 @@ impl Pattern {
         self.per_day
     }
 
+    /// How many slots a minute has in which it matches.
+    pub fn per_minute(&self) -> u64 {
+        u64::try_from(self.cron.pattern.seconds.values().len()).unwrap_or(0)
+    }
+
+    /// Whether it has slots in the minute of `wall`.
+    pub fn has_minute(&self, wall: NaiveDateTime) -> bool {
+        let pattern = &self.cron.pattern;
+        let minute_matches = pattern.minute_match(wall.minute()).unwrap_or(false);
+        minute_matches && pattern.hour_match(wall.hour()).unwrap_or(false) && self.falls_on(wall.date())
+    }
+
     /// Whether it has slots on `date`.
     pub fn falls_on(&self, date: NaiveDate) -> bool {
-        use chrono::Datelike as _;
         let weekday = date.and_time(NaiveTime::MIN).civil_weekday();
         let (year, month, day) = (date.year(), date.month(), date.day());
         let pattern = &self.cron.pattern;
@@ -131,6 +144,13 @@ impl Pattern {
     /// The last match before `wall`.
     pub fn before(&self, wall: NaiveDateTime) -> Option<NaiveDateTime> {
         self.cron.find_previous_occurrence(&wall, false).ok()
+    }
+}
+
+/// As the fields that were parsed: the tables behind them say nothing to a reader.
+impl fmt::Debug for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Pattern({})", self.cron.as_str())
     }
 }
 
@@ -172,16 +192,21 @@ fn parse_fields(text: &str, fields: &[String]) -> Result<Cron, BadSchedule> {
         value: fields[index].clone(),
         reason,
     };
-    for (index, field) in fields.iter().enumerate() {
-        if let Some(reason) = nonsense(index, field) {
-            return Err(blamed(index, reason.to_owned()));
-        }
-        // Each field alone, so that the message can name it.
-        let mut alone = ["*"; 6];
-        alone[index] = field;
-        parser.parse(&alone.join(" ")).map_err(|error| blamed(index, words(&error)))?;
+    let nonsense =
+        fields.iter().enumerate().find_map(|(index, field)| Some((index, nonsense(index, field)?)));
+    if let Some((index, reason)) = nonsense {
+        return Err(blamed(index, reason.to_owned()));
     }
-    parser.parse(&fields.join(" ")).map_err(|error| blamed(0, words(&error)))
+    parser.parse(&fields.join(" ")).map_err(|error| {
+        // Each field alone, so that the message can name the one to blame.
+        let alone = |index: usize| {
+            let mut alone = ["*"; 6];
+            alone[index] = &fields[index];
+            Some((index, parser.parse(&alone.join(" ")).err()?))
+        };
+        let (index, error) = (0..fields.len()).find_map(alone).unwrap_or((0, error));
+        blamed(index, words(&error))
+    })
 }
 
 /// What the parser lets through though it means nothing.
@@ -200,9 +225,8 @@ fn nonsense(index: usize, field: &str) -> Option<&'static str> {
 
 fn words(error: &CronError) -> String {
     match error {
-        CronError::ComponentError(words) | CronError::IllegalCharacters(words) => {
-            words.trim_end_matches('.').to_owned()
-        }
+        CronError::IllegalCharacters(_) => "it has a character or name that does not belong there".to_owned(),
+        CronError::ComponentError(words) => words.trim_end_matches('.').to_owned(),
         other => other.to_string(),
     }
 }

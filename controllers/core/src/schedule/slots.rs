@@ -3,6 +3,8 @@
 //! Responsible for which instants a pattern in a zone means, for walking over them in both directions and for
 //! counting them without a walk. Knows nothing of what happens at a slot.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Days, NaiveDate, NaiveDateTime, TimeDelta, Utc};
 
 use super::{
@@ -20,7 +22,7 @@ const MOST_DAYS: i64 = 36_525;
 /// A cron rule in a time zone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Schedule {
-    pattern: Pattern,
+    pattern: Arc<Pattern>,
     zone: Zone,
 }
 
@@ -36,7 +38,7 @@ pub struct Slots {
 impl Schedule {
     /// The rule in this zone.
     pub fn new(pattern: Pattern, zone: Zone) -> Self {
-        Self { pattern, zone }
+        Self { pattern: Arc::new(pattern), zone }
     }
 
     /// The zone.
@@ -64,9 +66,10 @@ impl Schedule {
         match self.zone.place(wall) {
             Moment::Twice { first, second } if instant >= second => {
                 let back = self.zone.put_back_between(first, second);
-                let this_pass = self.pattern.is_interval().then(|| {
-                    self.backward(self.pattern.until(wall), |slot| slot <= instant)
-                });
+                let this_pass = self
+                    .pattern
+                    .is_interval()
+                    .then(|| self.backward(self.pattern.until(wall), |slot| slot <= instant));
                 let before = back - TimeDelta::seconds(1);
                 let first_pass = self.pattern.until(self.zone.wall(before));
                 let first_pass = self.backward(first_pass, |slot| slot <= before);
@@ -105,8 +108,8 @@ impl Schedule {
     /// The newest slots in (`after`, `until`], at most `cap`, in the order of time.
     pub fn newest(&self, after: DateTime<Utc>, until: DateTime<Utc>, cap: usize) -> Slots {
         let earlier = |slot: &DateTime<Utc>| self.latest_at_or_before(*slot - TimeDelta::nanoseconds(1));
-        let mut walk = std::iter::successors(self.latest_at_or_before(until), earlier)
-            .take_while(|slot| *slot > after);
+        let mut walk =
+            std::iter::successors(self.latest_at_or_before(until), earlier).take_while(|slot| *slot > after);
         let mut times: Vec<_> = walk.by_ref().take(cap).collect();
         times.reverse();
         Slots { times, cut: walk.next().is_some() }
@@ -142,12 +145,25 @@ impl Schedule {
 
     fn on_day(&self, day: NaiveDate) -> u64 {
         let (start, end) = (self.zone.start_of(day), self.zone.start_of(next_day(day)));
-        let is_plain = end - start == TimeDelta::days(1) && self.zone.offset(start) == self.zone.offset(end);
-        if !is_plain {
+        let shift = self.zone.offset(end) - self.zone.offset(start);
+        if end - start != TimeDelta::days(1) || shift != 0 {
+            return self.on_odd_day(start, end, shift);
+        }
+        if self.pattern.falls_on(day) { self.pattern.per_day() } else { 0 }
+    }
+
+    /// The slots of a day on which the clock is shifted by so many seconds: minute by minute where that is exact.
+    fn on_odd_day(&self, start: DateTime<Utc>, end: DateTime<Utc>, shift: i32) -> u64 {
+        if !self.pattern.is_interval() || shift % 60 != 0 {
             let instant_before = TimeDelta::nanoseconds(1);
             return walked(self.walk(start - instant_before, end - instant_before));
         }
-        if self.pattern.falls_on(day) { self.pattern.per_day() } else { 0 }
+        let minutes = std::iter::successors(Some(start), |minute| Some(*minute + TimeDelta::minutes(1)));
+        let slots = minutes.take_while(|minute| *minute < end).map(|minute| {
+            let wall = self.zone.wall(minute);
+            if self.pattern.has_minute(wall) { self.pattern.per_minute() } else { 0 }
+        });
+        slots.sum()
     }
 
     fn walk(&self, after: DateTime<Utc>, until: DateTime<Utc>) -> impl Iterator<Item = DateTime<Utc>> {

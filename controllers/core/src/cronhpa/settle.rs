@@ -1,0 +1,109 @@
+//! What is remembered after a decision has been acted upon.
+//!
+//! Responsible for accounting: each slot that was due gets its fate once, and one that still waits for the target
+//! stays due. Knows nothing of the wire.
+
+use chrono::{DateTime, Utc};
+
+use super::{
+    decide::{Decision, Judged},
+    due::Slot,
+    facts::{Counts, Facts, Fate, Memory, Record, RuleMemory},
+    policy::{Aim, Policy, Rule},
+};
+
+/// What came of the write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// There was nothing to write, or it was written.
+    Done,
+    /// It was not written; why.
+    Failed(String),
+}
+
+/// What must be remembered before the target is written, so that a crash loses nothing.
+pub fn before_write(facts: &Facts, decision: &Decision) -> Memory {
+    let mut memory = facts.memory.clone();
+    memory.base = decision.plan.record;
+    memory.pending.clone_from(&decision.plan.pending);
+    memory
+}
+
+/// What is remembered from now on. `finished` is the time after the write.
+pub fn settle(
+    policy: &Policy,
+    facts: &Facts,
+    decision: &Decision,
+    outcome: &Outcome,
+    finished: DateTime<Utc>,
+) -> Memory {
+    let landed = *outcome == Outcome::Done && decision.block.is_none();
+    let rules = policy.rules.iter().map(|(name, rule)| {
+        let known = facts.memory.rules.get(name);
+        let known = known.filter(|memory| memory.fingerprint == rule.fingerprint).cloned();
+        let mut memory = known.unwrap_or_else(|| first_seen(rule, facts.now));
+        if let Some(judged) = decision.due.get(name)
+            && (landed || judged.latest != Fate::Applied || judged.due.latest.is_none())
+        {
+            account(&mut memory, judged, policy.history_limit, finished);
+        }
+        memory.history.truncate(policy.history_limit);
+        (name.clone(), memory)
+    });
+    let rules = rules.collect();
+    let hands_off = policy.aim != Aim::FedHpa && (policy.suspended || facts.holder.is_some());
+    if landed {
+        let held = if hands_off { facts.memory.held.clone() } else { decision.in_force.held.clone() };
+        let reversions = decision.plan.reversions.clone();
+        Memory { rules, held, base: decision.plan.keep, reversions, pending: None }
+    } else {
+        let Memory { held, base, reversions, pending, .. } = before_write(facts, decision);
+        Memory { rules, held, base, reversions, pending }
+    }
+}
+
+fn first_seen(rule: &Rule, now: DateTime<Utc>) -> RuleMemory {
+    RuleMemory {
+        fingerprint: rule.fingerprint.clone(),
+        first_seen: now,
+        last_handled: None,
+        last: None,
+        counts: Counts::default(),
+        history: Vec::new(),
+    }
+}
+
+fn account(memory: &mut RuleMemory, judged: &Judged, limit: usize, finished: DateTime<Utc>) {
+    let due = &judged.due;
+    memory.last_handled = Some(due.through);
+    memory.counts = memory.counts.plus(tally(judged));
+    let records: Vec<Record> = due.newest.iter().map(|slot| record(slot, judged, finished)).collect();
+    let missed = memory.last.take().filter(|last| last.fate == Fate::Missed);
+    // A missed slot stays in mind until another one takes its place: days off change nothing.
+    let latest = due.latest.map(|slot| record(&slot, judged, finished));
+    memory.last = latest.or(missed).or_else(|| records.first().cloned());
+    memory.history = records.into_iter().chain(memory.history.drain(..)).take(limit).collect();
+}
+
+fn tally(judged: &Judged) -> Counts {
+    let mut counts = Counts { excluded: judged.due.off, ..Counts::default() };
+    if judged.due.latest.is_some() {
+        *counts.of(judged.latest) += 1;
+        *counts.of(judged.earlier) += judged.due.working.saturating_sub(1);
+    }
+    counts
+}
+
+fn record(slot: &Slot, judged: &Judged, finished: DateTime<Utc>) -> Record {
+    let is_latest = judged.due.latest == Some(*slot);
+    let fate = if slot.is_off {
+        Fate::Excluded
+    } else if is_latest {
+        judged.latest
+    } else {
+        judged.earlier
+    };
+    let finished = (fate == Fate::Applied).then_some(finished.max(slot.at));
+    let note = if is_latest { judged.note.clone() } else { String::new() };
+    Record { slot: slot.at, edge: slot.edge, fate, finished, note }
+}
