@@ -38,8 +38,10 @@ pub struct Suite {
 impl Suite {
     /// Runs both until asked to stop. What is running then is finished.
     pub async fn run(self, shutdown: Shutdown) -> Result<(), MetricsError> {
-        let fed_hpas = Watch::<FedHpa>::of(Api::all(self.client.clone())).start(&self.readiness, &self.metrics);
-        let cron_hpas = Watch::<CronHpa>::of(Api::all(self.client.clone())).start(&self.readiness, &self.metrics);
+        let fed_hpas =
+            Watch::<FedHpa>::of(Api::all(self.client.clone())).start(&self.readiness, &self.metrics);
+        let cron_hpas =
+            Watch::<CronHpa>::of(Api::all(self.client.clone())).start(&self.readiness, &self.metrics);
         self.metrics.lead(&self.term);
         let fed = fedscaler_fedhpa::run(
             fedscaler_fedhpa::Setup {
@@ -60,5 +62,8 @@ impl Suite {
 
 /// What this build says of itself in `build_info`.
 pub fn build() -> Build {
-    Build { version: env!("CARGO_PKG_VERSION"), revision: option_env!("FEDSCALER_COMMIT").unwrap_or("unknown") }
+    Build {
+        version: env!("CARGO_PKG_VERSION"),
+        revision: option_env!("FEDSCALER_COMMIT").unwrap_or("unknown"),
+    }
 }

@@ -92,7 +92,10 @@ impl<T: PartialEq + Clone> Recent<T> {
 
 impl Audit {
     /// An auditor of these API servers, the members by name.
-    pub fn new<'a>(control_plane: &ApiServer, members: impl IntoIterator<Item = (&'a str, &'a ApiServer)>) -> Self {
+    pub fn new<'a>(
+        control_plane: &ApiServer,
+        members: impl IntoIterator<Item = (&'a str, &'a ApiServer)>,
+    ) -> Self {
         let members = members.into_iter().map(|(name, server)| (name.to_owned(), server.local("auditor")));
         Self {
             control_plane: control_plane.local("auditor"),
@@ -163,7 +166,8 @@ impl Scene {
         let template = control_plane.get(&DEPLOYMENTS, namespace, target)?;
         let binding = control_plane.get(&BINDINGS, namespace, &format!("{target}-deployment"))?;
         let bounds = status.bounds.as_ref()?;
-        let holds = |name: &str| status.conditions.iter().any(|held| held.type_ == name && held.status == "True");
+        let holds =
+            |name: &str| status.conditions.iter().any(|held| held.type_ == name && held.status == "True");
         let in_members = |kind: &Kind, read: &dyn Fn(&Value) -> Option<u32>| {
             let found = members.iter().filter_map(|(member, local)| {
                 Some((member.clone(), read(local.get(kind, namespace, target)?.as_ref())?))
@@ -182,7 +186,10 @@ impl Scene {
             binding: number(&binding, "/spec/replicas").unwrap_or(0),
             entries: entries(&binding),
             running: in_members(&DEPLOYMENTS, &|deployment| number(deployment, "/spec/replicas")),
-            hpas: min.into_iter().filter_map(|(member, min)| Some((member.clone(), (min, *max.get(&member)?)))).collect(),
+            hpas: min
+                .into_iter()
+                .filter_map(|(member, min)| Some((member.clone(), (min, *max.get(&member)?))))
+                .collect(),
             limits: limits(fed_hpa),
         })
     }
@@ -254,7 +261,10 @@ impl Watched {
         let running = scene.running_sum();
         let adopted = self.settled_once;
         if adopted && installed > allowed {
-            return Some(format!("maxes of the members sum to {installed}, {allowed} are allowed: {:?}", scene.hpas));
+            return Some(format!(
+                "maxes of the members sum to {installed}, {allowed} are allowed: {:?}",
+                scene.hpas
+            ));
         }
         (adopted && running > allowed).then(|| format!("{running} replicas run, {allowed} are allowed"))
     }
@@ -274,7 +284,10 @@ impl Watched {
         }
         if self.apart_since.is_some_and(|since| now - since > FOLLOWS_WITHIN) {
             let stated: u32 = scene.entries.values().sum();
-            return Some(format!("template {}, binding {}, its clusters {stated}", scene.template, scene.binding));
+            return Some(format!(
+                "template {}, binding {}, its clusters {stated}",
+                scene.template, scene.binding
+            ));
         }
         let known = self.counts.iter().filter(|(member, _)| scene.entries.contains_key(*member));
         let off = known.into_iter().find(|(member, recent)| {
@@ -283,7 +296,10 @@ impl Watched {
         });
         off.map(|(member, recent)| {
             let seen: Vec<_> = recent.values().collect();
-            format!("the binding says {:?} of {member}, which has had {seen:?} lately", scene.entries.get(member))
+            format!(
+                "the binding says {:?} of {member}, which has had {seen:?} lately",
+                scene.entries.get(member)
+            )
         })
     }
 

@@ -33,7 +33,8 @@ pub(super) fn read(path: &Path, peak: u32) -> Result<Recorded, Refusal> {
         lines.push(line);
     }
     let start = points.first().map(|(at, _)| *at).ok_or_else(|| refuse("it has no rows".to_owned()))?;
-    let trace = Trace::from_times(points, Interpolation::Linear).map_err(|error| refuse(at_line(&error, &lines)))?;
+    let trace =
+        Trace::from_times(points, Interpolation::Linear).map_err(|error| refuse(at_line(&error, &lines)))?;
     Ok(Recorded { trace: trace.with_peak(i64::from(peak) * 1000), start })
 }
 
@@ -41,8 +42,12 @@ fn at_line(error: &TraceError, lines: &[u64]) -> String {
     let line = |row: usize| lines.get(row).copied().unwrap_or_default();
     match *error {
         TraceError::Empty => "it has no rows".to_owned(),
-        TraceError::Unordered { row } => format!("line {}: its time is not later than that of the line before", line(row)),
-        TraceError::Value { row } => format!("line {}: its value is not a number between 0 and 1e9", line(row)),
+        TraceError::Unordered { row } => {
+            format!("line {}: its time is not later than that of the line before", line(row))
+        }
+        TraceError::Value { row } => {
+            format!("line {}: its value is not a number between 0 and 1e9", line(row))
+        }
     }
 }
 

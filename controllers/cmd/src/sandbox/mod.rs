@@ -15,12 +15,8 @@ use std::{process::ExitCode, sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
 use fedscaler_runtime::{
-    clock::TokioClock as ControllersClock,
-    heartbeat::IntervalHeartbeat,
-    leadership,
-    metrics::Metrics,
-    readiness::Readiness,
-    shutdown,
+    clock::TokioClock as ControllersClock, heartbeat::IntervalHeartbeat, leadership, metrics::Metrics,
+    readiness::Readiness, shutdown,
 };
 use fedscaler_sandbox::{
     clock::{Clock, TokioClock},
@@ -67,8 +63,13 @@ async fn play(scenario: &Scenario, arguments: &SandboxArguments) -> Result<Summa
     let (stopper, stopping) = shutdown::channel();
     let suite = suite(&client, scenario.start, &metrics);
     let running = tokio::spawn(suite.run(stopping));
-    let mut stage =
-        Stage { world: &world, clock: &clock, client: &client, narrator: &mut narrator, audit: audit_of(&world) };
+    let mut stage = Stage {
+        world: &world,
+        clock: &clock,
+        client: &client,
+        narrator: &mut narrator,
+        audit: audit_of(&world),
+    };
     stage.run(arguments).await?;
     let audit = stage.audit;
     stopper.stop();

@@ -34,7 +34,8 @@ pub(super) struct Narrator {
 
 impl Narrator {
     pub(super) fn new(world: &World, clock: &Arc<dyn Clock>, scenario: &Scenario) -> Self {
-        let members = world.members().filter_map(|name| Some((name.to_owned(), world.member(name)?.local("narrator"))));
+        let members =
+            world.members().filter_map(|name| Some((name.to_owned(), world.member(name)?.local("narrator"))));
         Self {
             clock: Arc::clone(clock),
             changes: world.control_plane().local("narrator").changes(),
@@ -49,8 +50,14 @@ impl Narrator {
     pub(super) fn open(&self) {
         let members: Vec<_> = self.members.keys().map(String::as_str).collect();
         self.line("sandbox", &format!("a control plane with Karmada and the members {}", members.join(", ")));
-        self.line("sandbox", &format!("demand on {}/{}: {}", self.workload.namespace, self.workload.name, self.demand_source));
-        self.line("sandbox", "applied deploy/karmada and deploy/examples; FedHPA and CronHPAs follow in 90 s");
+        self.line(
+            "sandbox",
+            &format!("demand on {}/{}: {}", self.workload.namespace, self.workload.name, self.demand_source),
+        );
+        self.line(
+            "sandbox",
+            "applied deploy/karmada and deploy/examples; FedHPA and CronHPAs follow in 90 s",
+        );
     }
 
     /// The next change of the control plane.
@@ -100,7 +107,8 @@ impl Narrator {
         for (member, local) in &self.members {
             let hpa = local.get(&HORIZONTAL_POD_AUTOSCALERS, &self.workload.namespace, &self.workload.name);
             let count = pods.get(member).copied().unwrap_or_default();
-            let waiting = if count.pending > 0 { format!(" ({} Pending)", count.pending) } else { String::new() };
+            let waiting =
+                if count.pending > 0 { format!(" ({} Pending)", count.pending) } else { String::new() };
             parts.push(match hpa {
                 Some(hpa) => format!(
                     "{member} {}{waiting} of {}..{}",

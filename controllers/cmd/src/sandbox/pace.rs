@@ -23,7 +23,10 @@ pub(super) struct Pace {
 
 impl Pace {
     /// A pace that counts from now.
-    #[expect(clippy::disallowed_methods, reason = "the one place that compares the sandbox's clock with the wall's")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that compares the sandbox's clock with the wall's"
+    )]
     pub(super) fn new(speed: Speed) -> Self {
         let virtual_start = Instant::now();
         Self { speed, virtual_start, wall_start: std::time::Instant::now(), next: virtual_start }

@@ -86,7 +86,8 @@ fn roomy() -> MemberSpec {
 /// Many small nodes, most of them nearly full with other people's pods: much is free in sum and little of it in one
 /// place.
 fn crowded() -> MemberSpec {
-    let nodes: Vec<_> = (1..=12).map(|number| NodeSpec::new(&format!("small-{number:02}"), 4000, 8 * 1024)).collect();
+    let nodes: Vec<_> =
+        (1..=12).map(|number| NodeSpec::new(&format!("small-{number:02}"), 4000, 8 * 1024)).collect();
     let fillers = nodes.iter().enumerate().map(|(index, node)| FillerSpec {
         name: format!("tenant-{}", node.name),
         namespace: "default".to_owned(),

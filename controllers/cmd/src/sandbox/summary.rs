@@ -65,7 +65,11 @@ impl Summary {
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let counts = |of: &[(String, u64)]| {
-            let parts: Vec<_> = of.iter().filter(|(_, count)| *count > 0).map(|(what, count)| format!("{what} {count}")).collect();
+            let parts: Vec<_> = of
+                .iter()
+                .filter(|(_, count)| *count > 0)
+                .map(|(what, count)| format!("{what} {count}"))
+                .collect();
             if parts.is_empty() { "none".to_owned() } else { parts.join(", ") }
         };
         let total = |of: &[(String, u64)]| of.iter().map(|(_, count)| count).sum::<u64>();
@@ -83,12 +87,23 @@ impl fmt::Display for Summary {
         )?;
         writeln!(f, "  Pending pod-minutes  {}", books.pending_pod_seconds / 60)?;
         writeln!(f, "  moves of share       {} ({})", total(&self.rebalances), counts(&self.rebalances))?;
-        writeln!(f, "  write-back rounds    {} ({} cut short and repeated)", self.write_backs, self.failed_write_backs)?;
+        writeln!(
+            f,
+            "  write-back rounds    {} ({} cut short and repeated)",
+            self.write_backs, self.failed_write_backs
+        )?;
         writeln!(f, "  cron slots           {} ({})", total(&self.slots), counts(&self.slots))?;
         writeln!(f, "  divisions by Karmada's scheduler while held  {}", self.reschedules)?;
         writeln!(f, "  violations           {} in {} looks", self.violations.len(), self.looks)?;
         for violation in &self.violations {
-            writeln!(f, "    {} {}: {}: {}", stamp(violation.at), violation.object, violation.promise, violation.seen)?;
+            writeln!(
+                f,
+                "    {} {}: {}: {}",
+                stamp(violation.at),
+                violation.object,
+                violation.promise,
+                violation.seen
+            )?;
         }
         Ok(())
     }
@@ -102,14 +117,19 @@ impl Scrape {
     fn by_label(&self, metric: &str, label: &str) -> Vec<(String, u64)> {
         let mut sums = BTreeMap::new();
         for (labels, value) in self.series(metric) {
-            let found = labels.split(',').find_map(|pair| pair.strip_prefix(label)?.strip_prefix("=\"")?.strip_suffix('"'));
+            let found = labels
+                .split(',')
+                .find_map(|pair| pair.strip_prefix(label)?.strip_prefix("=\"")?.strip_suffix('"'));
             *sums.entry(found.unwrap_or_default().to_owned()).or_default() += value;
         }
         sums.into_iter().collect()
     }
 
     fn with_label(&self, metric: &str, label: &str, value: &str) -> u64 {
-        self.by_label(metric, label).into_iter().find(|(found, _)| found == value).map_or(0, |(_, count)| count)
+        self.by_label(metric, label)
+            .into_iter()
+            .find(|(found, _)| found == value)
+            .map_or(0, |(_, count)| count)
     }
 
     fn series<'a>(&'a self, metric: &'a str) -> impl Iterator<Item = (&'a str, u64)> {

@@ -4,6 +4,7 @@
 use super::kinds::{CLUSTERS, WORKS};
 use super::names::{self, NOT_READY_TAINT, UNREACHABLE_TAINT};
 use super::{Desk, Post, Way, set_condition};
+use crate::apiserver::kinds::{api_version, built_in};
 use crate::apiserver::{ApiError, Local};
 use crate::fields::{deleting, items, name, put, stamp, text};
 use crate::member::{Amounts, Fleet};
@@ -160,6 +161,7 @@ impl ClusterStatus {
         match post.way() {
             Way::Open => {
                 put(&mut object, &["status", "kubernetesVersion"], json!("v1.36.0"));
+                put(&mut object, &["status", "apiEnablements"], enablements());
                 describe(&mut object, &post.fleet.lock());
             }
             Way::Cut => {}
@@ -173,6 +175,18 @@ impl ClusterStatus {
         }
         written.is_ok()
     }
+}
+
+/// What a member serves: the kinds built into it. CustomResourceDefinitions applied to a member are not listed.
+fn enablements() -> Value {
+    let mut groups = BTreeMap::<String, Vec<Value>>::new();
+    for kind in built_in() {
+        let served = json!({"name": kind.plural, "kind": kind.kind});
+        groups.entry(api_version(&kind.group, &kind.version)).or_default().push(served);
+    }
+    let group =
+        |(version, served): (String, Vec<Value>)| json!({"groupVersion": version, "resources": served});
+    groups.into_iter().map(group).collect()
 }
 
 fn with_taints(cluster: &Value, standing: Standing, now: DateTime<Utc>) -> Value {
