@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
     policy::{Bounds, Rebalance, RebalanceMode},
@@ -26,6 +26,9 @@ pub struct InForceSplit {
     /// Why it was adopted.
     pub change: Change,
 }
+
+/// Slack tells something once members had the time to use what they were given: a settled move and two syncs.
+const PROVEN_AFTER: TimeDelta = TimeDelta::seconds(60);
 
 /// What the verdict is about.
 #[derive(Clone, Copy, Debug)]
@@ -94,10 +97,35 @@ pub fn verdict(question: &Question<'_>, rules: &Rebalance) -> Verdict {
         return adopt(Change::Invalid, gained);
     }
     let relieved: Vec<String> = gained.into_iter().filter(|name| question.saturated.contains(name)).collect();
-    if !relieved.is_empty() {
-        return adopt(Change::Saturated, relieved);
+    let proven = previous.adopted + PROVEN_AFTER;
+    if !relieved.is_empty() && from_slack(question) {
+        if question.now >= proven {
+            return adopt(Change::Saturated, relieved);
+        }
+        return drift(question, previous, rules).looking_again_by(proven);
     }
     drift(question, previous, rules)
+}
+
+/// Whether whoever gives keeps more than it wants. Else it would look saturated next and take the share back.
+fn from_slack(question: &Question<'_>) -> bool {
+    question.claims.iter().all(|(name, claim)| {
+        let before = question.previous.shares.get(name).map_or(0, |share| share.max);
+        let after = question.ideal.shares.get(name).map_or(0, |share| share.max);
+        after >= before || after > claim.demand || after == claim.ceiling || claim.demand == 0
+    })
+}
+
+impl Verdict {
+    fn looking_again_by(self, time: DateTime<Utc>) -> Self {
+        match self {
+            Self::Keep { drift, within_tolerance, until } => {
+                let until = Some(until.map_or(time, |until| until.min(time)));
+                Self::Keep { drift, within_tolerance, until }
+            }
+            Self::Adopt { .. } => self,
+        }
+    }
 }
 
 fn gaining(question: &Question<'_>, previous: &InForceSplit) -> Vec<String> {

@@ -148,7 +148,9 @@ impl Fleet {
                 let until = until.map(|until| (until - start()).num_seconds());
                 format!("keep, {drift} until {until:?}")
             }
-            Verdict::Keep { .. } => "keep within tolerance, yet wait".to_owned(),
+            Verdict::Keep { drift, within_tolerance: true, until: Some(until) } => {
+                format!("keep, {drift} within tolerance until {}", (until - start()).num_seconds())
+            }
             Verdict::Adopt { change, clusters } => {
                 format!("{change:?} {}", clusters.join(" ")).trim_end().to_owned()
             }
@@ -236,8 +238,50 @@ fn a_floor_that_cannot_be_kept_is_no_reason_to_divide_for_ever() {
 }
 
 #[test]
-fn a_saturated_cluster_gets_headroom_at_once_where_others_have_slack() {
-    assert_eq!(Fleet::three().saturate("b").told(), "Saturated b");
+fn a_saturated_cluster_gets_headroom_without_cooldown_where_others_have_slack() {
+    assert_eq!(Fleet::three().after(60).saturate("b").told(), "Saturated b");
+}
+
+#[test]
+fn slack_tells_nothing_before_members_had_the_time_to_use_it() {
+    let hot = Fleet::three().saturate("b");
+    assert_eq!(hot.clone().told(), "keep, 4 within tolerance until 60");
+    assert_eq!(hot.after(59).told(), "keep, 4 within tolerance until 60");
+}
+
+#[test]
+fn what_a_cluster_needs_to_be_at_ease_is_no_slack() {
+    // a would have to come down to exactly what it runs, and would be the next to ask.
+    let mut fleet = Fleet::new([("a", room(8)), ("b", room(4)), ("c", room(4))]);
+    fleet.totals.max = 15;
+    fleet.adopt(Change::First);
+    fleet =
+        fleet.after(600).with("a", |a| a.demand = 7).with("b", |b| b.demand = 3).with("c", |c| c.demand = 3);
+    fleet.split.shares =
+        [("a", 8), ("b", 4), ("c", 3)].map(|(name, max)| (name.to_owned(), Bounds { min: 1, max })).into();
+    fleet.split.shares.get_mut("a").unwrap().min = 2;
+    assert_eq!(fleet.saturate("c").told(), "keep, 1 within tolerance");
+}
+
+#[test]
+fn two_clusters_that_both_want_more_do_not_take_it_from_each_other() {
+    let mut fleet = Fleet::new([("a", room(100)), ("b", room(100)), ("c", room(100))]);
+    let mut adoptions = 0;
+    for _ in 0..100 {
+        fleet = fleet.after(30);
+        // Each member runs what it wants as far as its share lets it.
+        fleet.saturated.clear();
+        for (name, wish) in [("a", 25), ("b", 18), ("c", 4)] {
+            let share = fleet.split.shares[name].max;
+            fleet = fleet.with(name, |claim| (claim.demand, claim.thirst) = (wish.min(share), 0));
+            if wish >= share {
+                fleet = fleet.saturate(name);
+            }
+        }
+        adoptions += usize::from(fleet.step().is_some());
+    }
+    assert!(adoptions <= 4, "{adoptions}");
+    assert_eq!(fleet.split.shares.values().map(|share| share.max).sum::<u32>(), 40);
 }
 
 #[test]
@@ -297,6 +341,7 @@ proptest! {
 
     #[test]
     fn a_split_that_was_just_adopted_is_kept(mut fleet in fleet(), later in 0_i64..10_000) {
+        fleet = fleet.after(60);
         fleet.step();
         fleet = fleet.after(later);
         let verdict = fleet.verdict();

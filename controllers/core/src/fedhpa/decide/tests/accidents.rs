@@ -7,7 +7,7 @@ use super::{
     *,
 };
 use crate::{
-    fedhpa::facts::{Memory, MemberWorkload, Resets, Round},
+    fedhpa::facts::{MemberWorkload, Memory, Resets, Round},
     reading::{Dark, Reading},
     room::{Free, RoomSource},
 };
@@ -60,11 +60,16 @@ fn cluster() -> impl Strategy<Value = Cluster> {
         1 => Just(Candidacy::Excluded("tainted".into())),
         1 => Just(Candidacy::Evicting),
     ];
-    let free = (0_u32..30, 0_u32..9).prop_map(|(fit, unbound)| Free { fit, naive: fit, unbound, source: RoomSource::Models });
+    let free = (0_u32..30, 0_u32..9).prop_map(|(fit, unbound)| Free {
+        fit,
+        naive: fit,
+        unbound,
+        source: RoomSource::Models,
+    });
     let workload = (0_u32..15, 0_u32..15).prop_map(|(replicas, ready)| MemberWorkload { replicas, ready });
     let lost = prop::option::weighted(0.1, Just(at(NOW - 60)));
-    (candidacy, lost, reading(free), reading(workload), any::<bool>(), prop::option::weighted(0.7, hpa())).prop_map(
-        |(candidacy, lost, free, workload, retained, hpa)| Cluster {
+    (candidacy, lost, reading(free), reading(workload), any::<bool>(), prop::option::weighted(0.7, hpa()))
+        .prop_map(|(candidacy, lost, free, workload, retained, hpa)| Cluster {
             labels: BTreeMap::new(),
             candidacy,
             lost,
@@ -72,12 +77,12 @@ fn cluster() -> impl Strategy<Value = Cluster> {
             workload,
             retained,
             hpa,
-        },
-    )
+        })
 }
 
 fn memory() -> impl Strategy<Value = Memory> {
-    let shares = prop::collection::btree_map("[a-d]", prop_oneof![1 => Just(Bounds::default()), 3 => bounds()], 0..5);
+    let shares =
+        prop::collection::btree_map("[a-d]", prop_oneof![1 => Just(Bounds::default()), 3 => bounds()], 0..5);
     let split = (shares, bounds()).prop_map(|(shares, totals)| InForceSplit {
         shares,
         totals,
@@ -102,31 +107,38 @@ fn memory() -> impl Strategy<Value = Memory> {
 fn facts() -> impl Strategy<Value = Facts> {
     let entries = prop::collection::btree_map("[a-d]", 0_u32..9, 0..5);
     let clusters = prop::collection::btree_map("[a-d]", cluster(), 1..5);
-    (entries, clusters, memory(), any::<bool>(), 0_u32..20).prop_map(|(entries, clusters, memory, held, replicas)| {
-        let scheduling = if held { Scheduling::HeldByUs } else { Scheduling::Free };
-        Facts {
-            now: at(NOW),
-            deleting: None,
-            finalized: true,
-            target: Target::Found(Template { version: "9".into(), replicas, retained: true, no_requests: None }),
-            binding: Some(Binding {
-                version: "9".into(),
-                replicas,
-                clusters: entries,
-                template_version: "8".into(),
-                scheduling,
-                placement: Placement::Divided,
-                divided: None,
-                min_groups: None,
-                max_groups: None,
-            }),
-            holder: None,
-            rivals: Vec::new(),
-            published: None,
-            clusters,
-            memory,
-        }
-    })
+    (entries, clusters, memory(), any::<bool>(), 0_u32..20).prop_map(
+        |(entries, clusters, memory, held, replicas)| {
+            let scheduling = if held { Scheduling::HeldByUs } else { Scheduling::Free };
+            Facts {
+                now: at(NOW),
+                deleting: None,
+                finalized: true,
+                target: Target::Found(Template {
+                    version: "9".into(),
+                    replicas,
+                    retained: true,
+                    no_requests: None,
+                }),
+                binding: Some(Binding {
+                    version: "9".into(),
+                    replicas,
+                    clusters: entries,
+                    template_version: "8".into(),
+                    scheduling,
+                    placement: Placement::Divided,
+                    divided: None,
+                    min_groups: None,
+                    max_groups: None,
+                }),
+                holder: None,
+                rivals: Vec::new(),
+                published: None,
+                clusters,
+                memory,
+            }
+        },
+    )
 }
 
 fn load(facts: &Facts, name: &str) -> u32 {
@@ -135,19 +147,20 @@ fn load(facts: &Facts, name: &str) -> u32 {
 }
 
 /// Whether a cluster may be taken out of the binding.
-fn may_go(facts: &Facts, decision: &Decision, name: &str, entry: u32, min: u32) -> bool {
+fn may_go(facts: &Facts, decision: &Decision, name: &str, entry: u32, totals: Bounds) -> bool {
     let share = |name: &String| {
         decision.split.as_ref().and_then(|split| split.shares.get(name)).map_or(0, |share| share.max)
     };
     let reachable = facts.clusters.iter().filter(|(_, cluster)| cluster.lost.is_none());
-    let others = reachable.filter(|(other, cluster)| other.as_str() != name && cluster.hpa.is_some());
+    let others = reachable.filter(|(other, _)| other.as_str() != name);
     let (mut spare, mut kept) = (0, 0);
-    for (other, _) in others {
-        spare += share(other).saturating_sub(load(facts, other));
+    for (other, cluster) in others {
+        spare += if cluster.hpa.is_some() { share(other).saturating_sub(load(facts, other)) } else { 0 };
         kept += load(facts, other);
     }
     let left_over = facts.clusters.get(name).is_some_and(|cluster| cluster.hpa.is_none());
-    left_over && share(&name.to_owned()) == 0 && (spare >= entry || kept >= min)
+    let fits = spare >= entry || kept + entry > totals.max;
+    left_over && share(&name.to_owned()) == 0 && kept >= totals.min && fits
 }
 
 proptest! {
@@ -155,7 +168,8 @@ proptest! {
 
     #[test]
     fn no_decision_takes_away_what_runs_unless_it_fits_elsewhere(facts in facts(), min in 0_u32..8, spread in 0_u32..20) {
-        let decision = decide(&policy(min, (min + spread).max(1)), &facts);
+        let totals = Bounds { min, max: (min + spread).max(1) };
+        let decision = decide(&policy(totals.min, totals.max), &facts);
         let before = &facts.binding.as_ref().unwrap().clusters;
         for write in &decision.writes {
             match write {
@@ -163,7 +177,7 @@ proptest! {
                     prop_assert!(*replicas > 0, "{decision:?}");
                     prop_assert_eq!(*replicas, clusters.values().sum::<u32>());
                     for (name, entry) in before.iter().filter(|(name, entry)| **entry > 0 && clusters.get(*name).is_none_or(|now| *now == 0)) {
-                        prop_assert!(may_go(&facts, &decision, name, *entry, min), "{name}: {decision:?}");
+                        prop_assert!(may_go(&facts, &decision, name, *entry, totals), "{name}: {decision:?}");
                     }
                 }
                 Write::EnsureHpa { install, .. } => {
