@@ -6,7 +6,7 @@
 use std::fmt;
 
 use fedscaler_core::room::Amounts;
-use fedscaler_runtime::{client::CallError, leadership::Term};
+use fedscaler_runtime::{client::CallError, leadership::Term, managed};
 use k8s_openapi::{api::autoscaling::v1::Scale, apimachinery::pkg::apis::meta::v1::APIResourceList};
 use kube::{
     Api, ResourceExt as _,
@@ -77,6 +77,11 @@ impl WorkloadKind {
             return Err(KindError::no_scale(api_version, kind));
         }
         Ok(Self { resource: resource(api_version, kind, plural), retention: Retention::Unknown })
+    }
+
+    /// What the API server calls it.
+    pub fn resource(&self) -> &ApiResource {
+        &self.resource
     }
 
     /// Such as `apps/v1`.
@@ -197,6 +202,8 @@ pub struct Template {
     pub replicas: Option<u32>,
     /// To whom its replicas belong.
     pub retained: Retained,
+    /// The field manager that last wrote the replicas, as far as known.
+    pub scaled_by: Option<String>,
     /// What one replica requests, or why that is not known.
     pub requests: Result<Amounts, Unreadable>,
 }
@@ -211,6 +218,7 @@ impl Template {
             deleting: object.metadata.deletion_timestamp.is_some(),
             replicas: replicas.and_then(|replicas| u32::try_from(replicas).ok()),
             retained: retained(object),
+            scaled_by: managed::writer(&object.metadata, &["spec", "replicas"]).map(str::to_owned),
             requests: object
                 .data
                 .pointer("/spec/template/spec")

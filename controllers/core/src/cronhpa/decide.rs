@@ -95,6 +95,16 @@ pub fn decide(policy: &Policy, facts: &Facts) -> Decision {
     Decision { instant, in_force, due, plan, block, next, trail }
 }
 
+/// Whether the decision depends on the target at all: else it need not be read.
+pub fn needs_target(policy: &Policy, facts: &Facts) -> bool {
+    if policy.aim == Aim::FedHpa || policy.suspended || facts.holder.is_some() {
+        return false;
+    }
+    let mut unread = facts.clone();
+    unread.target = Target::Unreadable(String::new());
+    decide(policy, &unread).block.is_some()
+}
+
 /// A clock that was put back does not bring back what held before the last slot.
 fn instant(policy: &Policy, facts: &Facts, trail: &mut Trail) -> DateTime<Utc> {
     let known = |(name, rule): (&String, &Rule)| {

@@ -1,0 +1,105 @@
+//! One reconcile, from reading to telling.
+//!
+//! Responsible for the order of the stages and for when to come back. Knows nothing of what they do.
+
+use std::{sync::Arc, time::Duration};
+
+use fedscaler_core::cronhpa::{
+    decide::{Decision, decide},
+    policy::Aim,
+};
+use fedscaler_crds::CronHpa;
+use fedscaler_karmada::error::WriteError;
+use fedscaler_runtime::{
+    client::CallError,
+    controller::{Action, Failure, Retry},
+};
+use thiserror::Error;
+
+use crate::{
+    act::{NotRemembered, act},
+    admit::{Admitted, Refusal, admit},
+    context::Context,
+    observe::observe,
+    report::report,
+};
+
+/// However quiet it is, everything is compared again this often: a watch may have missed something.
+const RESYNC: Duration = Duration::from_mins(10);
+
+/// A count that is held is looked at this often: workloads of any kind cannot all be watched. As often is looked for
+/// a target that is not there.
+const LOOK: Duration = Duration::from_secs(30);
+
+/// Why a reconcile did not come to its end.
+#[derive(Debug, Error)]
+pub enum ReconcileError {
+    /// It cannot be acted on.
+    #[error("{0}")]
+    Admit(#[from] Refusal),
+    /// The target could not be read.
+    #[error("read: {0}")]
+    Observe(CallError),
+    /// What must be remembered before a write could not be written.
+    #[error("status before the write: {0}")]
+    Remember(#[from] NotRemembered),
+    /// The target could not be written.
+    #[error("write: {0}")]
+    Act(#[from] WriteError),
+    /// The status could not be written.
+    #[error("status: {0}")]
+    Report(CallError),
+}
+
+impl Failure for ReconcileError {
+    fn class(&self) -> &'static str {
+        match self {
+            Self::Admit(_) => "refused",
+            Self::Act(error) => error.class(),
+            Self::Observe(error) | Self::Remember(NotRemembered(error)) | Self::Report(error) => {
+                error.class()
+            }
+        }
+    }
+
+    fn retry(&self) -> Retry {
+        match self {
+            Self::Admit(_)
+            | Self::Remember(NotRemembered(CallError::NotFound(_)))
+            | Self::Report(CallError::NotFound(_)) => Retry::AwaitChange,
+            Self::Act(WriteError::Call(error))
+            | Self::Observe(error)
+            | Self::Remember(NotRemembered(error))
+            | Self::Report(error) => Retry::from(error),
+            Self::Act(WriteError::HeldByOther | WriteError::Answer(_)) => Retry::Backoff,
+        }
+    }
+}
+
+/// Brings one CronHPA up to date.
+pub async fn reconcile(object: Arc<CronHpa>, cx: Arc<Context>) -> Result<Action, ReconcileError> {
+    let admitted = admit(&object)?;
+    let observed = observe(&cx, &object, &admitted, cx.clock.now()).await;
+    let decision = decide(&admitted.policy, &observed.facts);
+    cx.agenda.set(&admitted.key, decision.next_slot().map(|(at, _rule)| at));
+    tracing::debug!(reasons = ?decision.trail.lines(), "decided");
+    let acted = act(&cx, &cx.term, object, &admitted, &observed, &decision).await?;
+    if let Some(error @ WriteError::Call(CallError::Conflict(_))) = acted.failure {
+        // Something is newer than what was decided on: nothing to tell anybody, only to decide again.
+        return Err(error.into());
+    }
+    let reported = report(&cx, &cx.term, &admitted, &observed.facts, &decision, &acted).await;
+    if let Some(error) = acted.failure {
+        return Err(error.into());
+    }
+    reported.map_err(ReconcileError::Report)?;
+    match observed.failure {
+        Some(error) => Err(ReconcileError::Observe(error)),
+        None => Ok(Action::requeue(come_back(&admitted, &decision))),
+    }
+}
+
+fn come_back(admitted: &Admitted, decision: &Decision) -> Duration {
+    let holds_count = admitted.policy.aim == Aim::Workload && decision.plan.keep.is_some();
+    if holds_count || decision.block.is_some() { LOOK } else { RESYNC }
+}

@@ -1,0 +1,203 @@
+//! Says what was decided and what came of it.
+//!
+//! Responsible for the status, silent when nothing moved, and for events and counters, which are edges between the
+//! old status and the new one. Decides nothing.
+
+use chrono::{DateTime, Utc};
+use fedscaler_core::{
+    conditions::merge,
+    cronhpa::{
+        composition::Standing,
+        conditions::{TO_ZERO, findings},
+        decide::Decision,
+        facts::{Facts, Level, Memory},
+        policy::{Aim, Policy},
+        settle::{Outcome, settle},
+    },
+};
+use fedscaler_crds::{
+    CronHpa, CronHpaStatus,
+    cronhpa::{Holder, RuleStatus, SlotResult, WindowEdge},
+};
+use fedscaler_runtime::{
+    client::CallError,
+    conditions::{from_wire, to_wire},
+    events::{Notice, Severity},
+    leadership::Term,
+    status::{StatusWrite, write_status},
+    time,
+};
+use kube::{Api, Resource as _};
+
+use crate::{
+    act::Acted,
+    admit::Admitted,
+    context::{CALL_BUDGET, Context},
+    finalizer,
+    memory::{is_of_another_target, remember},
+};
+
+/// Writes the status if it says something new, then tells and counts what is new about it.
+pub async fn report(
+    cx: &Context,
+    term: &Term,
+    admitted: &Admitted,
+    facts: &Facts,
+    decision: &Decision,
+    acted: &Acted,
+) -> Result<(), CallError> {
+    let (object, policy) = (acted.object.as_ref(), &admitted.policy);
+    let finished = cx.clock.now();
+    let memory = settle(policy, facts, decision, &acted.outcome, finished);
+    let spoken = Spoken { policy, facts, decision, outcome: &acted.outcome, memory: &memory, now: finished };
+    let status = spoken.status(object);
+    let api: Api<CronHpa> = Api::namespaced(cx.client.clone(), &admitted.namespace);
+    let old = object.status.as_ref();
+    let written = write_status(&api, term, CALL_BUDGET, object, old, &status).await?;
+    cx.metrics.count(old, &status);
+    for notice in notices(old, &status, admitted, decision, &acted.outcome) {
+        cx.events.publish(term, &object.object_ref(&()), &notice).await;
+    }
+    let let_go = memory.base.is_none() || (admitted.leaving && facts.holder.is_some());
+    match written {
+        StatusWrite::Written(object) if let_go && finalizer::is_on(&object) => {
+            finalizer::remove(cx, term, &object).await
+        }
+        StatusWrite::Unchanged if let_go && finalizer::is_on(object) => {
+            finalizer::remove(cx, term, object).await
+        }
+        StatusWrite::Written(_) | StatusWrite::Unchanged => Ok(()),
+    }
+}
+
+/// Everything that a status is written from.
+pub struct Spoken<'a> {
+    /// What was asked for.
+    pub policy: &'a Policy,
+    /// What was seen.
+    pub facts: &'a Facts,
+    /// What was decided.
+    pub decision: &'a Decision,
+    /// What came of it.
+    pub outcome: &'a Outcome,
+    /// What is remembered.
+    pub memory: &'a Memory,
+    /// The time.
+    pub now: DateTime<Utc>,
+}
+
+impl Spoken<'_> {
+    /// The status of `object` from now on.
+    pub fn status(&self, object: &CronHpa) -> CronHpaStatus {
+        let mut status = object.status.clone().unwrap_or_default();
+        remember(&mut status, self.memory, self.policy.aim);
+        for rule in &mut status.rules {
+            self.show(rule);
+        }
+        if let Some(active) = &mut status.active {
+            active.note = self.decision.in_force.yielded.map(|yielded| yielded.to_string());
+        }
+        let next = self.decision.next_slot();
+        status.next_slot_time = next.map(|(at, _)| time::to_wire(at));
+        status.next_rule = next.map(|(_, rule)| rule.to_owned());
+        let holder = self.facts.holder.clone();
+        status.holder = holder.map(|holder| Holder { kind: holder.kind, name: holder.name });
+        let found = findings(self.policy, self.facts, self.decision, self.outcome);
+        let generation = object.metadata.generation;
+        status.conditions = to_wire(&merge(&from_wire(&status.conditions), found, generation, self.now));
+        status.observed_generation = generation;
+        status
+    }
+
+    fn show(&self, rule: &mut RuleStatus) {
+        let standing = self.decision.in_force.rules.get(&rule.name);
+        rule.in_force = standing.is_some();
+        rule.window_until = match standing {
+            Some(Standing::Inside(open)) => open.until.map(time::to_wire),
+            Some(Standing::Since(_)) | None => None,
+        };
+        rule.next_slot_time = self.decision.next.get(&rule.name).map(|at| time::to_wire(*at));
+    }
+}
+
+/// What is new, for people.
+pub fn notices(
+    old: Option<&CronHpaStatus>,
+    new: &CronHpaStatus,
+    admitted: &Admitted,
+    decision: &Decision,
+    outcome: &Outcome,
+) -> Vec<Notice> {
+    let before = |name: &str| old.and_then(|old| old.rules.iter().find(|rule| rule.name == name));
+    let mut notices: Vec<_> = new.rules.iter().filter_map(|rule| slot(before(&rule.name), rule)).collect();
+    let to_zero = decision.plan.write == Some(Level::exactly(0)) && *outcome == Outcome::Done;
+    if admitted.policy.aim == Aim::Workload && to_zero {
+        notices.push(warning("ScaledToZero", TO_ZERO.to_owned()));
+    }
+    if let Some(base) =
+        old.filter(|old| is_of_another_target(old, admitted)).and_then(|old| old.base.as_ref())
+    {
+        let numbers = [base.min_replicas, base.max_replicas, base.replicas].into_iter().flatten();
+        let numbers = numbers.map(|number| number.to_string()).collect::<Vec<_>>().join("..");
+        let note = format!("the former target was left while a rule held it; before that it had {numbers}");
+        notices.push(warning("TargetChanged", note));
+    }
+    notices.extend(turned(old, new));
+    notices
+}
+
+fn warning(reason: &'static str, note: String) -> Notice {
+    Notice { severity: Severity::Warning, reason, action: "Reconcile", note }
+}
+
+/// The latest slot, if it is new and somebody should hear of it.
+fn slot(old: Option<&RuleStatus>, new: &RuleStatus) -> Option<Notice> {
+    let latest = new.last_slot.as_ref()?;
+    if old.and_then(|old| old.last_slot.as_ref()) == Some(latest) {
+        return None;
+    }
+    let was_open = old.is_some_and(|old| old.in_force);
+    let (severity, reason) = match (latest.result, latest.edge) {
+        // A window that was not open has not closed.
+        (SlotResult::Applied, Some(WindowEdge::End)) if !was_open => return None,
+        (SlotResult::Applied, _) => (Severity::Normal, "Applied"),
+        (SlotResult::Missed, _) => (Severity::Warning, "Missed"),
+        (SlotResult::Failed, _) => (Severity::Warning, "Failed"),
+        (SlotResult::Superseded | SlotResult::Excluded | SlotResult::Suspended, _) => return None,
+    };
+    let what = match latest.edge {
+        None => "",
+        Some(WindowEdge::Start) => " opens",
+        Some(WindowEdge::End) => " closes",
+    };
+    let due = time::from_wire(&latest.slot_time).format("%Y-%m-%dT%H:%M:%SZ");
+    let late =
+        latest.lateness_seconds.map(|seconds| format!(", {seconds} s after it was due")).unwrap_or_default();
+    let why = if latest.message.is_empty() { String::new() } else { format!(": {}", latest.message) };
+    let note = format!("{}{what}, due at {due}{late}{why}", new.name);
+    Some(Notice { severity, reason, action: "Slot", note })
+}
+
+/// Conditions whose change is worth an event, and the status that is alarming.
+const WATCHED: [(&str, Option<&str>); 3] =
+    [("Contested", Some("True")), ("Invalid", Some("True")), ("Suspended", None)];
+
+fn turned(old: Option<&CronHpaStatus>, new: &CronHpaStatus) -> Vec<Notice> {
+    let status_of = |status: &CronHpaStatus, kind: &str| {
+        let found = status.conditions.iter().find(|condition| condition.type_ == kind);
+        found.map(|condition| (condition.status.clone(), condition.message.clone()))
+    };
+    let turned = WATCHED.iter().filter_map(|(kind, alarming)| {
+        let (status, message) = status_of(new, kind)?;
+        let before =
+            old.and_then(|old| status_of(old, kind)).map_or_else(|| "False".to_owned(), |(status, _)| status);
+        if before == status {
+            return None;
+        }
+        let is_alarming = *alarming == Some(status.as_str());
+        let severity = if is_alarming { Severity::Warning } else { Severity::Normal };
+        let note = if message.is_empty() { format!("{kind} is {status}") } else { message };
+        Some(Notice { severity, reason: kind, action: "Reconcile", note })
+    });
+    turned.collect()
+}
