@@ -56,7 +56,22 @@ impl Suite {
             },
             shutdown.clone().requested(),
         );
-        fed.await
+        let cron = fedscaler_cronhpa::run(
+            fedscaler_cronhpa::Setup {
+                client: self.client,
+                clock: self.clock,
+                heartbeat: self.heartbeat,
+                term: self.term,
+                metrics: self.metrics,
+                readiness: self.readiness,
+                fed_hpas,
+                cron_hpas,
+                instance: self.instance,
+            },
+            shutdown.requested(),
+        );
+        let (fed, cron) = futures::join!(fed, cron);
+        fed.and(cron)
     }
 }
 

@@ -6,7 +6,7 @@
 use std::fmt;
 
 use fedscaler_core::room::Amounts;
-use fedscaler_runtime::{client::CallError, leadership::Term, managed};
+use fedscaler_runtime::{client::CallError, leadership::Term};
 use k8s_openapi::{api::autoscaling::v1::Scale, apimachinery::pkg::apis::meta::v1::APIResourceList};
 use kube::{
     Api, ResourceExt as _,
@@ -202,8 +202,6 @@ pub struct Template {
     pub replicas: Option<u32>,
     /// To whom its replicas belong.
     pub retained: Retained,
-    /// The field manager that last wrote the replicas, as far as known.
-    pub scaled_by: Option<String>,
     /// What one replica requests, or why that is not known.
     pub requests: Result<Amounts, Unreadable>,
 }
@@ -218,7 +216,6 @@ impl Template {
             deleting: object.metadata.deletion_timestamp.is_some(),
             replicas: replicas.and_then(|replicas| u32::try_from(replicas).ok()),
             retained: retained(object),
-            scaled_by: managed::writer(&object.metadata, &["spec", "replicas"]).map(str::to_owned),
             requests: object
                 .data
                 .pointer("/spec/template/spec")
