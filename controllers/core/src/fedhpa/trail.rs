@@ -40,7 +40,7 @@ pub enum Change {
     First,
     /// The totals in force or the distribution changed.
     SpecChanged,
-    /// The one before breaks a cap, a floor or the totals.
+    /// The one before breaks a cap, a floor or the totals, or leaves out what could be placed by now.
     Invalid,
     /// A cluster is at its max and wants more while another has slack.
     Saturated,
@@ -235,7 +235,7 @@ fn adopted(f: &mut fmt::Formatter<'_>, change: Change, clusters: &[String]) -> f
     match change {
         Change::First => f.write_str("divided for the first time"),
         Change::SpecChanged => f.write_str("divided again: the totals or the distribution changed"),
-        Change::Invalid => write!(f, "divided again: the old split breaks a bound in {}", list(clusters)),
+        Change::Invalid => write!(f, "divided again: the old split no longer places all that can be placed; more for {}", list(clusters)),
         Change::Saturated => {
             write!(f, "headroom moves to {}: at its max while others have slack", list(clusters))
         }
