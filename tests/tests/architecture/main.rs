@@ -9,13 +9,13 @@ mod traces;
 
 /// Fails with every place that breaks a rule, and with what to do about it.
 #[track_caller]
-fn none_may(break_what: &str, remedy: &str, places: &[String]) {
+fn none_may(rule: &str, remedy: &str, places: &[String]) {
     assert!(
         places.is_empty(),
-        "{} break the rule: {break_what}\n  {}\nWhat to do: {remedy}\n",
+        "{} against this rule: {rule}\n  {}\nWhat to do: {remedy}\n",
         match places.len() {
-            1 => "1 place".to_owned(),
-            many => format!("{many} places"),
+            1 => "1 place is".to_owned(),
+            many => format!("{many} places are"),
         },
         places.join("\n  ")
     );

@@ -64,8 +64,15 @@ fn the_product_does_not_panic_on_purpose() {
     none_may(
         "outside tests nothing unwraps, expects or panics: a bad object affects itself alone",
         "return the error, or make the state impossible",
-        &product_places(|_, line| panics.iter().any(|panic| names(&line.bare, panic))),
+        &product_places(|_, line| {
+            !is_constant(&line.bare) && panics.iter().any(|panic| names(&line.bare, panic))
+        }),
     );
+}
+
+/// What panics while it is compiled never panics while it runs.
+fn is_constant(bare: &str) -> bool {
+    bare.trim_start().starts_with("const ") || bare.contains(" const ") && !bare.contains("const fn")
 }
 
 #[test]

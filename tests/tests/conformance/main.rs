@@ -3,7 +3,12 @@
 //!
 //! A case that holds on one of them only is a bug of the sandbox, or of the case.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking, in its helpers too")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking, in its helpers too"
+)]
 
 mod apply;
 mod bodies;

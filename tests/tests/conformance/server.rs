@@ -9,10 +9,7 @@ use fedscaler_sandbox::{apiserver::ApiServer, clock::TokioClock};
 use futures::{StreamExt as _, stream::BoxStream};
 use http::{Method, Request, header};
 use http_body_util::BodyExt as _;
-use kube::{
-    Client,
-    client::Body,
-};
+use kube::{Client, client::Body};
 use serde_json::{Value, json};
 
 /// Names the kubeconfig of a real API server.
@@ -49,7 +46,8 @@ impl Server {
 
     /// Makes a namespace that nobody else knows of.
     pub(crate) async fn new_namespace(&self) -> String {
-        let body = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"generateName": "conformance-"}});
+        let body =
+            json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"generateName": "conformance-"}});
         text(&self.post("/api/v1/namespaces", body).await.ok()["metadata"]["name"])
     }
 
@@ -73,7 +71,13 @@ impl Server {
     }
 
     /// Sends a request and reads the whole answer.
-    pub(crate) async fn call(&self, method: Method, path: &str, media_type: &str, body: impl Into<Vec<u8>>) -> Answer {
+    pub(crate) async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        media_type: &str,
+        body: impl Into<Vec<u8>>,
+    ) -> Answer {
         let request = Request::builder().method(method).uri(path).header(header::CONTENT_TYPE, media_type);
         // The field manager of whoever does not say it.
         let request = request.header(header::USER_AGENT, "tester/1.0").header(header::ACCEPT, JSON);
@@ -150,7 +154,8 @@ impl Server {
     pub(crate) async fn until_served(&self, name: &str, definition: &Value) {
         let spec = &definition["spec"];
         let (group, plural) = (text(&spec["group"]), text(&spec["names"]["plural"]));
-        for version in spec["versions"].as_array().unwrap().iter().filter(|version| version["served"] == true) {
+        for version in spec["versions"].as_array().unwrap().iter().filter(|version| version["served"] == true)
+        {
             let path = format!("/apis/{group}/{}/{plural}?limit=1", text(&version["name"]));
             let served = async || (self.get(&path).await.code == 200).then_some(());
             self.until(&format!("{name} is served"), served).await;
