@@ -4,10 +4,12 @@
 //! and for saying where they broke a promise. Knows nothing of how the controllers work: it reads only what any user
 //! could read, straight from the API servers.
 
+mod slots;
+
 use std::collections::{BTreeMap, VecDeque};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use fedscaler_crds::FedHpa;
+use fedscaler_crds::{CronHpa, FedHpa};
 use fedscaler_sandbox::apiserver::{
     ApiServer, Local,
     kinds::{DEPLOYMENTS, HORIZONTAL_POD_AUTOSCALERS, Kind},
@@ -15,6 +17,7 @@ use fedscaler_sandbox::apiserver::{
 use serde_json::Value;
 
 const FED_HPAS: Kind = Kind::new("autoscaling.fedscaler.io", "v1alpha1", "fedhpas");
+const CRON_HPAS: Kind = Kind::new("autoscaling.fedscaler.io", "v1alpha1", "cronhpas");
 const BINDINGS: Kind = Kind::new("work.karmada.io", "v1alpha2", "resourcebindings");
 
 /// How long numbers may take to follow: a coalescing interval, a round, and the lags on the way.
@@ -116,7 +119,19 @@ impl Audit {
         self.looks
     }
 
-    /// Looks at everything once.
+    /// Looks at the accounts of every CronHPA. Costs as much as there were slots: for the end of a run.
+    pub fn look_at_slots(&mut self, now: DateTime<Utc>) {
+        for object in self.control_plane.list(&CRON_HPAS, None) {
+            let Ok(cron_hpa) = serde_json::from_value::<CronHpa>(Value::clone(&object)) else { continue };
+            if let Some(seen) = slots::unaccounted(&cron_hpa, now) {
+                let object = cron_hpa.metadata.name.unwrap_or_default();
+                let promise = "every slot is accounted for once";
+                self.violations.push(Violation { at: now, object, promise, seen });
+            }
+        }
+    }
+
+    /// Looks at everything but the slots once.
     pub fn look(&mut self, now: DateTime<Utc>) {
         self.looks += 1;
         for object in self.control_plane.list(&FED_HPAS, None) {

@@ -71,7 +71,8 @@ async fn play(scenario: &Scenario, arguments: &SandboxArguments) -> Result<Summa
         audit: audit_of(&world),
     };
     stage.run(arguments).await?;
-    let audit = stage.audit;
+    let mut audit = stage.audit;
+    audit.look_at_slots(clock.now());
     stopper.stop();
     running.await.map_err(Refusal::new)?.map_err(Refusal::new)?;
     Summary::of(scenario, &world, &clock, &metrics, &audit)
