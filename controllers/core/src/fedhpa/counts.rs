@@ -25,15 +25,18 @@ pub enum Basis {
     Current,
     /// The last that was known, for so many seconds.
     Stale(u64),
-    /// Nothing was reported yet: the binding's own number.
+    /// Nothing was reported yet: the binding's own number, or else the min of the HPA there.
     Entry,
 }
 
-/// The count of a cluster that has `entry` replicas in the binding. An absent report is unknown, never 0.
+/// The count of a cluster that has `entry` replicas in the binding. An absent report is unknown, never 0: where the
+/// binding has no number either, an HPA that stays keeps its min.
 pub fn count(cluster: &Cluster, entry: Option<u32>) -> Option<Count> {
     let by_entry = entry.map(|replicas| Count { replicas, load: replicas, basis: Basis::Entry });
     let Some(hpa) = &cluster.hpa else { return by_entry };
-    reported(hpa, cluster).or(by_entry)
+    let kept = Count { replicas: hpa.bounds.min, load: hpa.bounds.min, basis: Basis::Entry };
+    let by_entry = by_entry.filter(|count| count.replicas > 0);
+    reported(hpa, cluster).or(by_entry).or((!hpa.leaving).then_some(kept))
 }
 
 fn reported(hpa: &MemberHpa, cluster: &Cluster) -> Option<Count> {
@@ -146,6 +149,12 @@ mod tests {
     #[test]
     fn an_absent_report_leaves_the_bindings_number() {
         assert_eq!(counted(Reading::Dark(Dark::NotYetReported)), Some((7, Basis::Entry)));
+    }
+
+    #[test]
+    fn where_nobody_knows_a_number_the_min_is_kept() {
+        let dark = cluster(Reading::Dark(Dark::NotYetReported));
+        assert_eq!(count(&dark, None).map(|count| (count.replicas, count.load)), Some((1, 1)));
     }
 
     #[test]

@@ -41,7 +41,7 @@ pub(super) fn decide(facts: &Facts, since: DateTime<Utc>, decision: &mut Decisio
     if !write_counts(facts, template, binding, decision) {
         return report::releasing("the real counts are being written back", decision);
     }
-    hand_over(template, binding, decision);
+    hand_over(facts, template, binding, decision);
 }
 
 /// Removes whatever HPAs of ours are still there.
@@ -109,7 +109,7 @@ fn real_counts(facts: &Facts, binding: &Binding) -> BTreeMap<String, u32> {
     binding.clusters.iter().map(|(name, entry)| (name.clone(), real(name, *entry))).collect()
 }
 
-fn hand_over(template: &Template, binding: &Binding, decision: &mut Decision) {
+fn hand_over(facts: &Facts, template: &Template, binding: &Binding, decision: &mut Decision) {
     if template.retained {
         decision.writes.push(Write::Unretain);
     }
@@ -117,6 +117,13 @@ fn hand_over(template: &Template, binding: &Binding, decision: &mut Decision) {
         decision.writes.push(Write::ResumeScheduling);
     }
     decision.writes.push(Write::RemoveFinalizer);
-    let message = "the workload is Karmada's again, at its real counts";
+    let with_hpa = facts.clusters.iter().filter(|(_, cluster)| cluster.hpa.is_some());
+    let left: Vec<&str> = with_hpa.map(|(name, _)| name.as_str()).collect();
+    let returned = "the workload is Karmada's again, at its real counts";
+    let message = if left.is_empty() {
+        returned.to_owned()
+    } else {
+        format!("{returned}; unreachable, and with an HPA of ours until they return: {}", left.join(", "))
+    };
     decision.findings.push(Finding::new(Condition::Ready, false, "Released", message));
 }

@@ -325,12 +325,7 @@ impl Plane {
             said.extend(self.write(write, &mut round, writes - said.len()));
         }
         if said.len() < writes {
-            self.memory = Memory {
-                split: decision.split.clone(),
-                round,
-                resets: decision.resets,
-                ..self.memory.clone()
-            };
+            self.memory = Memory { split: decision.split.clone(), round, resets: decision.resets };
         }
         said
     }

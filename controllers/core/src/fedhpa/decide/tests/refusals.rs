@@ -28,7 +28,15 @@ fn suspended_nothing_is_written_though_much_happens() {
         plane.member("a").wish = 9;
         plane.scale(2);
     });
-    insta::assert_snapshot!(text, @"");
+    insta::assert_snapshot!(text, @r#"
+    -- suspend: true, the load doubles, others scale
+       0 s  -
+            Suspended=True Suspended: suspended: nothing is written; members keep the bounds they have
+    == at the end
+       a runs 9, HPA 1..10, entry 3
+       b runs 3, HPA 1..10, entry 3
+       template 2, binding 2
+    "#);
 }
 
 #[test]
@@ -36,7 +44,15 @@ fn a_duplicated_placement_is_refused() {
     let text = from_the_start("the policy duplicates", |plane| {
         plane.binding.as_mut().unwrap().placement = Placement::Duplicated;
     });
-    insta::assert_snapshot!(text, @"");
+    insta::assert_snapshot!(text, @r#"
+    -- the policy duplicates
+       0 s  -
+            Invalid=True DuplicatedPlacement: the policy duplicates replicas; a total can only be divided: set replicaSchedulingType: Divided
+    == at the end
+       a runs 3, no HPA, entry 3
+       b runs 3, no HPA, entry 3
+       template 6, binding 6
+    "#);
 }
 
 #[test]
@@ -44,7 +60,15 @@ fn a_workload_of_several_components_is_refused() {
     let text = from_the_start("several components", |plane| {
         plane.binding.as_mut().unwrap().placement = Placement::Components;
     });
-    insta::assert_snapshot!(text, @"");
+    insta::assert_snapshot!(text, @r#"
+    -- several components
+       0 s  -
+            Invalid=True SeveralComponents: the workload has several components with counts of their own; there is no one total
+    == at the end
+       a runs 3, no HPA, entry 3
+       b runs 3, no HPA, entry 3
+       template 6, binding 6
+    "#);
 }
 
 #[test]
@@ -52,13 +76,29 @@ fn someone_elses_suspension_is_theirs() {
     let text = from_the_start("someone suspends scheduling", |plane| {
         plane.binding.as_mut().unwrap().scheduling = Scheduling::HeldByOthers;
     });
-    insta::assert_snapshot!(text, @"");
+    insta::assert_snapshot!(text, @r#"
+    -- someone suspends scheduling
+       0 s  -
+            Invalid=True ForeignSuspension: someone else has suspended scheduling of the ResourceBinding; resume it first
+    == at the end
+       a runs 3, no HPA, entry 3
+       b runs 3, no HPA, entry 3
+       template 6, binding 6
+    "#);
 }
 
 #[test]
 fn the_older_of_two_on_the_same_target_acts() {
     let text = from_the_start("there is an older one", |plane| plane.holder = Some("shop/web".into()));
-    insta::assert_snapshot!(text, @"");
+    insta::assert_snapshot!(text, @r#"
+    -- there is an older one
+       0 s  -
+            Contested=True TargetHeld: FedHPA shop/web is older and has the same target; this one does nothing
+    == at the end
+       a runs 3, no HPA, entry 3
+       b runs 3, no HPA, entry 3
+       template 6, binding 6
+    "#);
 }
 
 #[test]
@@ -67,7 +107,14 @@ fn a_target_that_does_not_exist_is_told() {
         plane.target = Target::Missing;
         plane.binding = None;
     });
-    insta::assert_snapshot!(text, @"");
+    insta::assert_snapshot!(text, @r#"
+    -- no such Deployment
+       0 s  -
+            Invalid=True TargetNotFound: the scale target does not exist
+    == at the end
+       a runs 0, no HPA, not in the binding
+       b runs 0, no HPA, not in the binding
+    "#);
 }
 
 #[test]
@@ -76,7 +123,14 @@ fn the_hpas_of_a_target_that_is_gone_are_removed() {
         plane.target = Target::Missing;
         plane.binding = None;
     });
-    insta::assert_snapshot!(text, @"");
+    insta::assert_snapshot!(text, @r#"
+    -- the Deployment is deleted
+       0 s  no HPA of a; no HPA of b
+            Invalid=True TargetNotFound: the scale target does not exist
+    == at the end
+       a runs 0, no HPA, not in the binding
+       b runs 0, no HPA, not in the binding
+    "#);
 }
 
 #[test]
@@ -84,13 +138,27 @@ fn a_target_that_cannot_be_scaled_is_told() {
     let text = from_the_start("a kind without /scale", |plane| {
         plane.target = Target::Unfit("DaemonSet has no /scale".into());
     });
-    insta::assert_snapshot!(text, @"");
+    insta::assert_snapshot!(text, @r#"
+    -- a kind without /scale
+       0 s  -
+            Invalid=True TargetUnfit: DaemonSet has no /scale
+    == at the end
+       a runs 3, no HPA, entry 3
+       b runs 3, no HPA, entry 3
+    "#);
 }
 
 #[test]
 fn without_a_binding_it_waits() {
     let text = from_the_start("no policy selects the target", |plane| plane.binding = None);
-    insta::assert_snapshot!(text, @"");
+    insta::assert_snapshot!(text, @r#"
+    -- no policy selects the target
+       0 s  -
+            Ready=False Waiting: no ResourceBinding yet: does a PropagationPolicy select the target?
+    == at the end
+       a runs 0, no HPA, not in the binding
+       b runs 0, no HPA, not in the binding
+    "#);
 }
 
 #[test]
@@ -98,13 +166,26 @@ fn a_workload_at_zero_is_left_there() {
     let mut plane = Plane::running(policy(2, 20), &[("a", 0, 40), ("b", 0, 40)]);
     plane.binding.as_mut().unwrap().clusters = BTreeMap::from([("a".to_owned(), 0)]);
     let text = Story::new(plane).passes(60).text();
-    insta::assert_snapshot!(text, @"");
+    insta::assert_snapshot!(text, @r#"
+       0 s  -
+            Ready=False Waiting: no cluster has replicas of the target yet: not scheduled, or scaled to zero
+    == at the end
+       a runs 0, no HPA, entry 0
+       b runs 0, no HPA, not in the binding
+       template 0, binding 0
+    "#);
 }
 
 #[test]
 fn deleting_before_anything_was_written_writes_nothing() {
     let text = from_the_start("kubectl delete", |plane| plane.deleting = Some(plane.now));
-    insta::assert_snapshot!(text, @"");
+    insta::assert_snapshot!(text, @r#"
+    -- kubectl delete
+    == at the end
+       a runs 3, no HPA, entry 3
+       b runs 3, no HPA, entry 3
+       template 6, binding 6
+    "#);
 }
 
 #[test]
@@ -113,7 +194,17 @@ fn deletion_overrides_suspension() {
         plane.policy.suspended = true;
         plane.deleting = Some(plane.now);
     });
-    insta::assert_snapshot!(text, @"");
+    insta::assert_snapshot!(text, @r#"
+    -- suspended and deleted
+       0 s  no HPA of a; no HPA of b
+            Ready=False Releasing: the members' HPAs are being deleted
+       5 s  unretain; resume scheduling; finalizer off
+            Ready=False Released: the workload is Karmada's again, at its real counts
+    == at the end
+       a runs 3, no HPA, entry 3
+       b runs 3, no HPA, entry 3
+       template 6, binding 6
+    "#);
 }
 
 #[test]
@@ -123,5 +214,17 @@ fn deletion_does_not_wait_for_ever_for_a_lost_cluster() {
     plane.lose("b");
     plane.deleting = Some(plane.now);
     let text = Story::new(plane).then("b is lost, and the FedHPA deleted", |_| {}).passes(400).text();
-    insta::assert_snapshot!(text, @"");
+    insta::assert_snapshot!(text, @r#"
+    -- b is lost, and the FedHPA deleted
+       0 s  no HPA of a; no HPA of b
+            Ready=False Releasing: the members' HPAs are being deleted
+       5 s  -
+            Ready=False Releasing: waiting until the members' HPAs are gone
+     300 s  unretain; resume scheduling; finalizer off
+            Ready=False Released: the workload is Karmada's again, at its real counts; unreachable, and with an HPA of ours until they return: b
+    == at the end
+       a runs 3, no HPA, entry 3
+       b runs 3, HPA 1..10, entry 3
+       template 6, binding 6
+    "#);
 }

@@ -45,13 +45,12 @@ impl Story {
             return;
         }
         let now = self.plane.now;
-        let mut entry =
-            format!("{now:>4} s  {}", if said.is_empty() { "-".to_owned() } else { said.join("; ") });
+        self.lines
+            .push(format!("{now:>4} s  {}", if said.is_empty() { "-".to_owned() } else { said.join("; ") }));
         if state != self.last {
-            entry.push_str(&format!("\n        {}", state.replace('\n', "\n        ")));
+            self.lines.push(format!("        {}", state.replace('\n', "\n        ")));
         }
         self.last = state;
-        self.lines.push(entry);
     }
 
     /// The whole text, with what stands at the end.

@@ -72,7 +72,7 @@ fn small_claims() -> impl Strategy<Value = Vec<Claim>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn nobody_is_woken_without_need(of in small_claims(), min in 0_u32..8, spread in 0_u32..8) {

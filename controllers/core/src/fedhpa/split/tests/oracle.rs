@@ -84,7 +84,7 @@ fn obliged() -> impl Strategy<Value = Vec<Claim>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn no_other_allocation_of_maxes_is_better_by_the_rules(of in obliged(), total in 1..=LARGEST) {

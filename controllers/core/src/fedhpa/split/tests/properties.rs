@@ -37,7 +37,7 @@ fn max_of(split: &Split, name: &str) -> u32 {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn the_maxes_add_up_to_the_total_as_far_as_ceilings_allow(of in fleet(), totals in totals(), floors in both()) {

@@ -114,7 +114,7 @@ fn reach() -> impl Strategy<Value = Reach> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn from_any_numbers_and_through_any_crash_it_comes_to_rest(
