@@ -56,8 +56,8 @@ impl Fields {
         let by_day = day.matches(wall.day(), 1);
         let by_weekday = weekday.matches(wall.weekday().num_days_from_sunday(), 0);
         let on_day = match (day, weekday) {
-            (Field::Any, _) => by_weekday,
-            (_, Field::Any) => by_day,
+            (Field::Any | Field::Each(1), _) => by_weekday,
+            (_, Field::Any | Field::Each(1)) => by_day,
             _ => by_day || by_weekday,
         };
         on_day

@@ -356,7 +356,7 @@ fn near_a_transition() -> impl Strategy<Value = (Tz, DateTime<Utc>)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(ProptestConfig::with_cases(200))]
 
     #[test]
     fn slots_are_those_that_the_oracle_finds_minute_by_minute(
