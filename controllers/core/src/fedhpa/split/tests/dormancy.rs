@@ -53,6 +53,16 @@ fn a_later_tier_sleeps_while_an_earlier_one_can_hold_the_max() {
 }
 
 #[test]
+fn a_cluster_is_woken_before_a_later_tier_is_given_more_than_it_runs() {
+    let small = || Claim { ceiling: 6, ..idle() };
+    let cloud = Claim { tier: 1, ..running(2) };
+    assert_eq!(
+        told((1, 12), [small(), small(), cloud]),
+        "a 1..6, b 1..3, c 1..3; min 1 counts as 3: an HPA needs at least one replica in each active cluster"
+    );
+}
+
+#[test]
 fn a_cluster_without_room_takes_no_part() {
     assert_eq!(awake([Claim { ceiling: 0, ..running(3) }, idle()], (1, 9)), "b");
 }
