@@ -203,7 +203,7 @@ impl Steady<'_> {
         match &self.facts.memory.split {
             None => self.adopt(divided, Floors::UnderWhatRuns, Change::First, Vec::new(), decision),
             Some(previous) => {
-                homing::homeward(&mut divided.claims);
+                homing::homeward(divided.totals.max, &mut divided.claims);
                 self.reconsider(previous, divided, decision)
             }
         }

@@ -1,26 +1,25 @@
 //! Later tiers give back first.
 //!
-//! Responsible for what of a later tier's load counts as its own claim: only what the tiers before it could not take.
-//! So a rented cluster that runs replicas which would fit at home has no claim to keep them. Knows nothing of how they
-//! come home ([`moves`](super::moves) sees to that, and cuts nothing that does not fit elsewhere).
+//! Responsible for when the load of a later tier is no claim: when the tiers before it can hold the whole total. Then a
+//! rented cluster is of no use and has to go, although it runs replicas; these fit elsewhere, and
+//! [`moves`](super::moves) sees to that. While the total needs a tier, what runs there stays: nothing is cut to bring
+//! part of it home. Knows nothing of how anything moves.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::split::Claim;
 
-/// Lowers the demand of each tier's claims by what the tiers before it have left over their own demand; within a tier
-/// in the order of names.
-pub fn homeward(claims: &mut BTreeMap<String, Claim>) {
+/// Takes the demand from the claims of tiers that `total` does not need.
+pub fn homeward(total: u32, claims: &mut BTreeMap<String, Claim>) {
     let tiers: BTreeSet<u32> = claims.values().map(|claim| claim.tier).collect();
-    let mut spare = 0_u64;
+    let mut held = 0_u64;
     for tier in tiers {
-        for claim in claims.values_mut().filter(|claim| claim.tier == tier) {
-            let taken = u32::try_from(spare).unwrap_or(u32::MAX).min(claim.demand);
-            claim.demand -= taken;
-            spare -= u64::from(taken);
+        let here = || claims.values().filter(|claim| claim.tier == tier);
+        let ceilings: u64 = here().map(|claim| u64::from(claim.ceiling)).sum();
+        if held >= u64::from(total) {
+            claims.values_mut().filter(|claim| claim.tier == tier).for_each(|claim| claim.demand = 0);
         }
-        let left = |claim: &Claim| u64::from(claim.ceiling.saturating_sub(claim.demand));
-        spare += claims.values().filter(|claim| claim.tier == tier).map(left).sum::<u64>();
+        held = held.saturating_add(ceilings);
     }
 }
 
@@ -32,8 +31,8 @@ mod tests {
         Claim { tier, weight: 1, floor: 0, cap: u32::MAX, ceiling, demand, thirst: 0, awake: true }
     }
 
-    fn demands(mut claims: BTreeMap<String, Claim>) -> Vec<u32> {
-        homeward(&mut claims);
+    fn demands(total: u32, mut claims: BTreeMap<String, Claim>) -> Vec<u32> {
+        homeward(total, &mut claims);
         claims.into_values().map(|claim| claim.demand).collect()
     }
 
@@ -42,17 +41,17 @@ mod tests {
     }
 
     #[test]
-    fn what_fits_at_home_is_no_claim_of_a_later_tier() {
-        assert_eq!(demands(named([claim(0, 20, 8), claim(1, 10, 5)])), [8, 0]);
+    fn a_tier_that_the_total_does_not_need_has_no_claim() {
+        assert_eq!(demands(20, named([claim(0, 20, 8), claim(1, 10, 5)])), [8, 0]);
     }
 
     #[test]
-    fn what_does_not_fit_at_home_stays_where_it_runs() {
-        assert_eq!(demands(named([claim(0, 10, 8), claim(1, 10, 5), claim(2, 10, 9)])), [8, 3, 2]);
+    fn a_tier_that_the_total_needs_keeps_what_it_runs() {
+        assert_eq!(demands(21, named([claim(0, 20, 8), claim(1, 10, 5), claim(2, 10, 9)])), [8, 5, 0]);
     }
 
     #[test]
     fn within_one_tier_nobody_gives_anything_back() {
-        assert_eq!(demands(named([claim(0, 20, 1), claim(0, 10, 9)])), [1, 9]);
+        assert_eq!(demands(5, named([claim(0, 20, 1), claim(0, 10, 9)])), [1, 9]);
     }
 }

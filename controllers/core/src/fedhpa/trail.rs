@@ -235,7 +235,11 @@ fn adopted(f: &mut fmt::Formatter<'_>, change: Change, clusters: &[String]) -> f
     match change {
         Change::First => f.write_str("divided for the first time"),
         Change::SpecChanged => f.write_str("divided again: the totals or the distribution changed"),
-        Change::Invalid => write!(f, "divided again: the old split no longer places all that can be placed; more for {}", list(clusters)),
+        Change::Invalid => write!(
+            f,
+            "divided again: the old split no longer places all that can be placed; more for {}",
+            list(clusters)
+        ),
         Change::Saturated => {
             write!(f, "headroom moves to {}: at its max while others have slack", list(clusters))
         }
