@@ -106,7 +106,7 @@ impl Stage {
         let user = Client::new(world.control_plane().service(), "default");
         install::definitions(&user).await.expect("the definitions are accepted");
         install::workloads(&user).await.expect("the workloads are accepted");
-        tokio::time::sleep(Duration::from_secs(60)).await;
+        tokio::time::sleep(Duration::from_mins(1)).await;
         let members =
             world.members().filter_map(|name| Some((name.to_owned(), world.member(name)?.local("test"))));
         Self {

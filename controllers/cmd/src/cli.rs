@@ -139,8 +139,8 @@ mod tests {
 
     #[test]
     fn durations_and_speeds_are_read_as_people_write_them() {
-        assert_eq!(duration("7d"), Ok(Duration::from_secs(7 * 86_400)));
-        assert_eq!(duration("1h 30m"), Ok(Duration::from_secs(5400)));
+        assert_eq!(duration("7d"), Ok(Duration::from_hours(7 * 24)));
+        assert_eq!(duration("1h 30m"), Ok(Duration::from_mins(90)));
         assert!(duration("0s").is_err() && duration("soon").is_err() && duration("-1h").is_err());
         assert_eq!((speed("max"), speed("60")), (Ok(Speed::Max), Ok(Speed::Times(60.0))));
         assert!(speed("0").is_err() && speed("inf").is_err());

@@ -21,7 +21,10 @@ async fn a_workload_has_its_count_within_seconds_of_each_slot() {
     assert_eq!(batch(&stage), 8, "at 00:10 the rule more");
     stage.run(600).await;
     assert_eq!(batch(&stage), 3, "at 00:20 the rule fewer");
-    assert_eq!((slots(&stage, "batch", "more", "applied"), slots(&stage, "batch", "fewer", "applied")), (1, 1));
+    assert_eq!(
+        (slots(&stage, "batch", "more", "applied"), slots(&stage, "batch", "fewer", "applied")),
+        (1, 1)
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -36,16 +36,13 @@ impl Scenario {
     /// Reads what was asked for.
     pub fn new(arguments: &SandboxArguments) -> Result<Self, Refusal> {
         let peak = arguments.peak_replicas;
-        let (trace, first, demand_source) = match &arguments.demand {
-            Some(path) => {
-                let recorded = demand::read(path, peak)?;
-                let words = format!("{}, its peak as {peak} replicas", path.display());
-                (recorded.trace, Some(recorded.start), words)
-            }
-            None => {
-                let words = format!("a generated day (seed {}), its peak as {peak} replicas", arguments.seed);
-                (Trace::generated(arguments.seed, peak), None, words)
-            }
+        let (trace, first, demand_source) = if let Some(path) = &arguments.demand {
+            let recorded = demand::read(path, peak)?;
+            let words = format!("{}, its peak as {peak} replicas", path.display());
+            (recorded.trace, Some(recorded.start), words)
+        } else {
+            let words = format!("a generated day (seed {}), its peak as {peak} replicas", arguments.seed);
+            (Trace::generated(arguments.seed, peak), None, words)
         };
         Ok(Self {
             start: arguments.start.or(first).unwrap_or_else(monday),
