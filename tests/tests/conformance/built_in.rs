@@ -109,7 +109,7 @@ async fn autoscalers_refuse_bounds_that_make_no_sense(server: &Server) {
             "spec.maxReplicas: Invalid value: 5: must be greater than or equal to `minReplicas`",
         ),
         (json!(-1), json!(5), "spec.minReplicas: Invalid value: -1: must be greater than or equal to "),
-        (json!(1), json!(0), "spec.maxReplicas: Invalid value: 0: must be greater than 0"),
+        (json!(1), json!(0), "spec.maxReplicas: Required value: must be set and greater than 0"),
     ];
     for (least, most, says) in refusals {
         let refused = server.post(&server.path(AUTOSCALERS), bounds(least, most)).await;

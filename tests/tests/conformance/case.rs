@@ -11,6 +11,8 @@ pub(crate) enum Need {
     ApiServer,
     /// The garbage collector and the namespace controller as well.
     Controllers,
+    /// More than the sandbox does.
+    RealServer,
 }
 
 /// A case: what it says, what it takes for granted, and what it does.
@@ -20,14 +22,21 @@ pub(crate) struct Case {
     pub(crate) run: for<'a> fn(&'a Server) -> Pin<Box<dyn Future<Output = ()> + 'a>>,
 }
 
-/// Lists the cases of a module: `CASES` for a real server, and a test each for the sandbox.
-macro_rules! cases {
-    ($need:ident: $($case:ident),+ $(,)?) => {
-        pub(crate) const CASES: &[crate::case::Case] = &[$(crate::case::Case {
+/// One case, not tested in the sandbox by itself.
+macro_rules! case {
+    ($need:ident, $case:ident) => {
+        crate::case::Case {
             name: concat!(module_path!(), "::", stringify!($case)),
             need: crate::case::Need::$need,
             run: |server| Box::pin($case(server)),
-        }),+];
+        }
+    };
+}
+
+/// Lists the cases of a module: `CASES` for a real server, and a test each for the sandbox.
+macro_rules! cases {
+    ($need:ident: $($case:ident),+ $(,)?) => {
+        pub(crate) const CASES: &[crate::case::Case] = &[$(crate::case::case!($need, $case)),+];
 
         mod in_the_sandbox {
             $(
@@ -40,4 +49,4 @@ macro_rules! cases {
     };
 }
 
-pub(crate) use cases;
+pub(crate) use {case, cases};

@@ -1,11 +1,12 @@
 //! Deletion: what it answers, what holds it, what it may be made to depend on.
 
+use http::Method;
 use serde_json::{Value, json};
 
 use crate::{
     bodies::{MAPS, map, widget, with_widgets},
     case::cases,
-    server::{Server, text, version},
+    server::{JSON, Server, text, version},
 };
 
 cases! { ApiServer:
@@ -15,6 +16,7 @@ cases! { ApiServer:
     an_object_on_its_way_out_can_still_be_changed,
     asking_again_changes_nothing,
     a_deletion_can_be_made_to_depend_on_identity_and_version,
+    the_body_of_a_deletion_goes_before_its_query,
     a_collection_is_deleted_by_selector,
     deleting_moves_the_generation_of_what_has_one,
     unknown_propagation_is_refused,
@@ -93,22 +95,31 @@ async fn a_deletion_can_be_made_to_depend_on_identity_and_version(server: &Serve
     let uid = text(&made["metadata"]["uid"]);
     let wrong = json!({"preconditions": {"uid": "11111111-2222-4333-8444-555555555555"}});
     let says = format!(
-        "Precondition failed: UID in precondition: 11111111-2222-4333-8444-555555555555, UID in object meta: {uid}"
+        "the UID in the precondition (11111111-2222-4333-8444-555555555555) does not match the UID in record ({uid}). The object might have been deleted and then recreated"
     );
     server.delete(&path, wrong).await.refused_with(409, "Conflict", &[&says]);
     let changed = server.merge(&path, json!({"data": {"key": "new"}})).await.ok();
     let old = json!({"preconditions": {"uid": uid, "resourceVersion": version(&made)}});
     let says = format!(
-        "Precondition failed: ResourceVersion in precondition: {}, ResourceVersion in object meta: {}",
+        "the ResourceVersion in the precondition ({}) does not match the ResourceVersion in record ({}). The object might have been modified",
         version(&made),
         version(&changed)
     );
     server.delete(&path, old).await.refused_with(409, "Conflict", &[&says]);
-    server
-        .delete(&path, json!({"preconditions": {"uid": uid, "resourceVersion": version(&changed)}}))
-        .await
-        .ok();
+    let present = json!({"preconditions": {"uid": uid, "resourceVersion": version(&changed)}});
+    server.delete(&path, present).await.ok();
     server.get(&path).await.refused(404, "NotFound");
+}
+
+async fn the_body_of_a_deletion_goes_before_its_query(server: &Server) {
+    let maps = server.path(MAPS);
+    server.post(&maps, map("one", &[])).await.created();
+    let path = format!("{maps}/one?dryRun=All");
+    server.call(Method::DELETE, &path, JSON, "").await.ok();
+    server.get(&format!("{maps}/one")).await.ok();
+    // Options in the body are all the options there are.
+    server.delete(&path, json!({"kind": "DeleteOptions", "apiVersion": "v1"})).await.ok();
+    server.get(&format!("{maps}/one")).await.refused(404, "NotFound");
 }
 
 async fn a_collection_is_deleted_by_selector(server: &Server) {

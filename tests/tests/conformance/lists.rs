@@ -67,7 +67,11 @@ async fn names_and_namespaces_select(server: &Server) {
 async fn unknown_selectors_are_refused(server: &Server) {
     let maps = server.path(MAPS);
     let refused = server.get(&format!("{maps}?fieldSelector=data.key%3Dvalue")).await;
-    refused.refused_with(400, "BadRequest", &["field label not supported: data.key"]);
+    refused.refused_with(
+        400,
+        "BadRequest",
+        &["\"data.key\" is not a known field selector: only \"metadata.name\", \"metadata.namespace\""],
+    );
     let refused = server.get(&format!("{maps}?labelSelector=a+in+b")).await;
     refused.refused_with(400, "BadRequest", &["unable to parse requirement"]);
 }

@@ -11,6 +11,7 @@
 )]
 
 mod apply;
+mod beyond;
 mod bodies;
 mod built_in;
 mod case;
@@ -40,6 +41,7 @@ use crate::{
 fn cases() -> impl Iterator<Item = &'static Case> {
     [
         apply::CASES,
+        beyond::CASES,
         built_in::CASES,
         controllers::CASES,
         definitions::CASES,

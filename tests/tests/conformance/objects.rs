@@ -4,7 +4,9 @@ use http::Method;
 use serde_json::json;
 
 use crate::{
-    bodies::{DEPLOYMENTS, MAPS, deployment, deployment_of, map, widget, with_widgets},
+    bodies::{
+        DEPLOYMENTS, MAPS, STATEFUL_SETS, deployment, deployment_of, map, widget, with_widgets, workload,
+    },
     case::cases,
     server::{JSON, Server, text, version},
 };
@@ -24,6 +26,7 @@ cases! { ApiServer:
     a_replacement_that_changes_nothing_writes_nothing,
     another_identity_is_a_conflict,
     the_generation_moves_with_the_spec_alone,
+    the_generation_of_deployments_moves_with_annotations_too,
     the_generation_of_custom_resources_moves_with_all_but_metadata_and_status,
     a_dry_run_answers_and_stores_nothing,
     unknown_paths_and_methods_are_refused,
@@ -124,10 +127,12 @@ async fn what_the_server_decides_is_not_taken_from_the_writer(server: &Server) {
     assert_ne!(made["metadata"]["uid"], "11111111-2222-4333-8444-555555555555");
     assert_ne!(made["metadata"]["creationTimestamp"], "2001-01-01T00:00:00Z");
     assert_eq!(made["metadata"].get("deletionTimestamp"), None);
-    let change = json!({"metadata": {"creationTimestamp": "2001-01-01T00:00:00Z", "deletionTimestamp": "2001-01-01T00:00:00Z"}});
-    let kept = server.merge(&format!("{maps}/one"), change).await.ok();
-    assert_eq!(kept["metadata"]["creationTimestamp"], made["metadata"]["creationTimestamp"]);
-    assert_eq!(kept["metadata"].get("deletionTimestamp"), None);
+    let path = format!("{maps}/one");
+    let change = json!({"metadata": {"creationTimestamp": "2001-01-01T00:00:00Z"}});
+    assert_eq!(server.merge(&path, change).await.ok(), made);
+    let leaving = json!({"metadata": {"deletionTimestamp": "2001-01-01T00:00:00Z"}});
+    let says = ["metadata.deletionTimestamp: Invalid value: \"2001-01-01T00:00:00Z\": field is immutable"];
+    server.merge(&path, leaving).await.refused_with(422, "Invalid", &says);
 }
 
 async fn a_replacement_of_an_older_version_is_a_conflict(server: &Server) {
@@ -183,20 +188,30 @@ async fn another_identity_is_a_conflict(server: &Server) {
 }
 
 async fn the_generation_moves_with_the_spec_alone(server: &Server) {
-    let made = server.post(&server.path(DEPLOYMENTS), deployment("web")).await.created();
+    let made = server.post(&server.path(STATEFUL_SETS), workload("StatefulSet", "db")).await.created();
     assert_eq!(made["metadata"]["generation"], 1);
-    let path = format!("{}/web", server.path(DEPLOYMENTS));
-    let labelled =
-        server.merge(&path, json!({"metadata": {"labels": {"a": "b"}, "annotations": {"c": "d"}}})).await;
-    assert_eq!(labelled.ok()["metadata"]["generation"], 1);
+    let path = format!("{}/db", server.path(STATEFUL_SETS));
+    let change = json!({"metadata": {"labels": {"a": "b"}, "annotations": {"c": "d"}}});
+    assert_eq!(server.merge(&path, change).await.ok()["metadata"]["generation"], 1);
     let status = server.merge(&format!("{path}/status"), json!({"status": {"observedGeneration": 1}})).await;
     assert_eq!(status.ok()["metadata"]["generation"], 1);
-    let changed = server.merge(&path, json!({"spec": {"paused": true}})).await.ok();
+    let changed = server.merge(&path, json!({"spec": {"minReadySeconds": 5}})).await.ok();
     assert_eq!(changed["metadata"]["generation"], 2);
-    server.merge(&format!("{path}/scale"), json!({"spec": {"replicas": 2}})).await.ok();
+    server.merge(&format!("{path}/scale"), json!({"spec": {"replicas": 1}})).await.ok();
     assert_eq!(server.get(&path).await.ok()["metadata"]["generation"], 3);
-    let same = server.merge(&path, json!({"spec": {"paused": true}, "metadata": {"generation": 9}})).await;
-    assert_eq!(same.ok()["metadata"]["generation"], 3);
+    let same = json!({"spec": {"minReadySeconds": 5}, "metadata": {"generation": 9}});
+    assert_eq!(server.merge(&path, same).await.ok()["metadata"]["generation"], 3);
+}
+
+async fn the_generation_of_deployments_moves_with_annotations_too(server: &Server) {
+    server.post(&server.path(DEPLOYMENTS), deployment("web")).await.created();
+    let path = format!("{}/web", server.path(DEPLOYMENTS));
+    let generation = async |change: serde_json::Value| {
+        let before = server.get(&path).await.ok()["metadata"]["generation"].as_i64().unwrap();
+        server.merge(&path, change).await.ok()["metadata"]["generation"].as_i64().unwrap() - before
+    };
+    assert_eq!(generation(json!({"metadata": {"labels": {"a": "b"}}})).await, 0);
+    assert_eq!(generation(json!({"metadata": {"annotations": {"c": "d"}}})).await, 1);
 }
 
 async fn the_generation_of_custom_resources_moves_with_all_but_metadata_and_status(server: &Server) {
@@ -220,7 +235,7 @@ async fn a_dry_run_answers_and_stores_nothing(server: &Server) {
     let kept = server.post(&maps, map("one", &[])).await.created();
     let changed = server.merge(&format!("{path}?dryRun=All"), json!({"data": {"key": "new"}})).await.ok();
     assert_eq!(changed["data"]["key"], "new");
-    server.delete(&format!("{path}?dryRun=All"), json!({})).await.ok();
+    server.call(Method::DELETE, &format!("{path}?dryRun=All"), JSON, "").await.ok();
     server.delete(&path, json!({"dryRun": ["All"]})).await.ok();
     assert_eq!(server.get(&path).await.ok(), kept);
     let scaled = server.post(&server.path(DEPLOYMENTS), deployment_of("web", 1)).await;

@@ -16,6 +16,7 @@ cases! { ApiServer:
     a_json_patch_does_its_steps_in_order,
     a_json_patch_whose_test_fails_changes_nothing,
     a_json_patch_of_what_is_not_there_is_refused,
+    a_json_patch_may_replace_a_field_that_is_not_there_and_test_that_it_is_not,
     a_strategic_patch_merges_lists_by_their_keys,
     a_strategic_patch_deletes_and_replaces_by_directive,
     a_strategic_patch_sets_and_unsets_conditions_by_type,
@@ -67,16 +68,16 @@ async fn a_json_patch_does_its_steps_in_order(server: &Server) {
     let (_, path) = made(server, map("one", &[]), MAPS).await;
     let steps = json!([
         {"op": "test", "path": "/data/key", "value": "value"},
-        {"op": "add", "path": "/data/a~1b", "value": "slash"},
+        {"op": "add", "path": "/metadata/annotations", "value": {"x": "y"}},
+        {"op": "add", "path": "/metadata/annotations/example.com~1a", "value": "slash"},
         {"op": "replace", "path": "/data/key", "value": "new"},
         {"op": "copy", "from": "/data/key", "path": "/data/copy"},
         {"op": "move", "from": "/data/copy", "path": "/data/moved"},
-        {"op": "add", "path": "/metadata/annotations", "value": {"x": "y"}},
         {"op": "remove", "path": "/data/key"},
     ]);
     let changed = server.patch(&path, JSON_PATCH, steps).await.ok();
-    assert_eq!(changed["data"], json!({"a/b": "slash", "moved": "new"}));
-    assert_eq!(changed["metadata"]["annotations"], json!({"x": "y"}));
+    assert_eq!(changed["data"], json!({"moved": "new"}));
+    assert_eq!(changed["metadata"]["annotations"], json!({"x": "y", "example.com/a": "slash"}));
 }
 
 async fn a_json_patch_whose_test_fails_changes_nothing(server: &Server) {
@@ -93,11 +94,27 @@ async fn a_json_patch_of_what_is_not_there_is_refused(server: &Server) {
     let (_, path) = made(server, map("one", &[]), MAPS).await;
     for step in [
         json!({"op": "remove", "path": "/data/none"}),
-        json!({"op": "replace", "path": "/data/none", "value": "x"}),
         json!({"op": "add", "path": "/metadata/annotations/x", "value": "y"}),
+        json!({"op": "replace", "path": "/metadata/none/deeper", "value": "y"}),
+        json!({"op": "test", "path": "/metadata/none/deeper", "value": null}),
     ] {
         server.patch(&path, JSON_PATCH, json!([step])).await.refused(422, "Invalid");
     }
+}
+
+async fn a_json_patch_may_replace_a_field_that_is_not_there_and_test_that_it_is_not(server: &Server) {
+    let (_, path) = made(server, map("one", &[]), MAPS).await;
+    let steps = json!([
+        {"op": "test", "path": "/metadata/finalizers", "value": null},
+        {"op": "add", "path": "/metadata/finalizers", "value": ["example.com/a"]},
+        {"op": "replace", "path": "/data/other", "value": "x"},
+    ]);
+    let changed = server.patch(&path, JSON_PATCH, steps).await.ok();
+    assert_eq!(changed["metadata"]["finalizers"], json!(["example.com/a"]));
+    assert_eq!(changed["data"], json!({"key": "value", "other": "x"}));
+    let steps = json!([{"op": "test", "path": "/metadata/finalizers", "value": null}]);
+    server.patch(&path, JSON_PATCH, steps).await.refused(422, "Invalid");
+    server.merge(&path, json!({"metadata": {"finalizers": null}})).await.ok();
 }
 
 async fn a_strategic_patch_merges_lists_by_their_keys(server: &Server) {
@@ -158,12 +175,9 @@ async fn custom_resources_take_no_strategic_patch(server: &Server) {
 
 async fn unknown_kinds_of_patches_are_refused(server: &Server) {
     let (_, path) = made(server, map("one", &[]), MAPS).await;
-    let refused = server.patch(&path, "application/json", json!({})).await;
-    refused.refused_with(
-        415,
-        "UnsupportedMediaType",
-        &["application/merge-patch+json", "application/apply-patch+yaml"],
-    );
+    for media_type in ["application/json", "text/html"] {
+        server.patch(&path, media_type, json!({})).await.refused(415, "UnsupportedMediaType");
+    }
 }
 
 async fn what_is_no_patch_is_refused(server: &Server) {
@@ -177,9 +191,12 @@ async fn a_patch_cannot_rename_or_move(server: &Server) {
     let (_, path) = made(server, map("one", &[]), MAPS).await;
     server.merge(&path, json!({"metadata": {"name": "two"}})).await.refused(400, "BadRequest");
     server.merge(&path, json!({"metadata": {"namespace": "default"}})).await.refused(400, "BadRequest");
-    server.merge(&path, json!({"kind": "Secret"})).await.refused(400, "BadRequest");
+    for other in [json!({"kind": "Pod"}), json!({"apiVersion": "v2"})] {
+        server.merge(&path, other).await.refused(422, "Invalid");
+    }
     let other = json!({"metadata": {"uid": "11111111-2222-4333-8444-555555555555"}});
-    server.merge(&path, other).await.refused(409, "Conflict");
+    let says = ["metadata.uid: Invalid value: \"11111111-2222-4333-8444-555555555555\": field is immutable"];
+    server.merge(&path, other).await.refused_with(422, "Invalid", &says);
 }
 
 async fn a_patch_is_judged_as_a_whole_object(server: &Server) {

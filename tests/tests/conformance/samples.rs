@@ -81,7 +81,7 @@ async fn accepted_samples_are_accepted(server: &Server) {
             let path = format!("{}/{name}/status?fieldValidation=Strict", sample.path(server));
             let written = server.merge(&path, status).await;
             assert_eq!(written.code, 200, "{}: {}", sample.file, written.body);
-            assert_eq!(written.body["status"], sample.object["status"], "{}", sample.file);
+            assert_eq!(written.warnings, [""; 0], "{}", sample.file);
         }
         server.delete(&format!("{}/{name}", sample.path(server)), json!({})).await.ok();
     }

@@ -9,8 +9,8 @@ use super::{
     crds,
     errors::{ApiError, Cause, Subject},
     kinds::{
-        CUSTOM_RESOURCE_DEFINITIONS, DEPLOYMENTS, HORIZONTAL_POD_AUTOSCALERS, Kind, LEASES, REPLICA_SETS,
-        SERVICES, STATEFUL_SETS,
+        CONFIG_MAPS, CUSTOM_RESOURCE_DEFINITIONS, DEPLOYMENTS, HORIZONTAL_POD_AUTOSCALERS, Kind, LEASES,
+        REPLICA_SETS, SECRETS, SERVICES, STATEFUL_SETS,
     },
     metadata::name_of,
     objects::{UnknownFields, Writing},
@@ -24,19 +24,13 @@ pub(super) fn shape(served: &Served, object: &mut Value, writing: &mut Writing) 
         shaping::drop_nulls(object);
     }
     let Some(rules) = &served.version.rules else { return Ok(()) };
-    let unknown = shaping::prune(object, &rules.schema);
-    let told: Vec<String> = unknown.iter().map(|path| format!("unknown field \"{path}\"")).collect();
-    match writing.unknown {
-        UnknownFields::Refused if !told.is_empty() => {
-            let (kind, version) = (&served.resource.kind, &served.version.name);
-            return Err(ApiError::bad_request(format!(
-                "{kind} in version \"{version}\" cannot be handled as a {kind}: strict decoding error: {}",
-                told.join(", ")
-            )));
-        }
-        UnknownFields::Warned => writing.warnings.extend(told),
-        UnknownFields::Refused | UnknownFields::Dropped => {}
-    }
+    let told = check_fields(served, object, writing.unknown).map_err(|error| {
+        let (kind, version) = (&served.resource.kind, &served.version.name);
+        ApiError::bad_request(format!(
+            "{kind} in version \"{version}\" cannot be handled as a {kind}: {error}"
+        ))
+    })?;
+    writing.warnings.extend(told);
     rules.fill_in(object);
     if CUSTOM_RESOURCE_DEFINITIONS.is_of(served.name()) {
         crds::complete(object);
@@ -45,6 +39,24 @@ pub(super) fn shape(served: &Served, object: &mut Value, writing: &mut Writing) 
         complete(served, object);
     }
     Ok(())
+}
+
+/// Drops what the schema does not name; the warnings about that, or a refusal.
+pub(super) fn check_fields(
+    served: &Served,
+    object: &mut Value,
+    unknown: UnknownFields,
+) -> Result<Vec<String>, ApiError> {
+    let Some(rules) = &served.version.rules else { return Ok(Vec::new()) };
+    let dropped = shaping::prune(object, &rules.schema);
+    let told: Vec<String> = dropped.iter().map(|path| format!("unknown field \"{path}\"")).collect();
+    match unknown {
+        UnknownFields::Refused if !told.is_empty() => {
+            Err(ApiError::bad_request(format!("strict decoding error: {}", told.join(", "))))
+        }
+        UnknownFields::Warned => Ok(told),
+        UnknownFields::Refused | UnknownFields::Dropped => Ok(Vec::new()),
+    }
 }
 
 /// Defaults of built-in kinds that depend on other fields.
@@ -65,6 +77,10 @@ fn complete(served: &Served, object: &mut Value) {
     {
         object["spec"]["updateStrategy"]["rollingUpdate"] = json!({"partition": 0});
     }
+    if HORIZONTAL_POD_AUTOSCALERS.is_of(served.name()) {
+        complete_behavior(object);
+    }
+    complete_images(object);
     if HORIZONTAL_POD_AUTOSCALERS.is_of(served.name()) && object["spec"]["metrics"].is_null() {
         object["spec"]["metrics"] = json!([{"type": "Resource", "resource": {
             "name": "cpu", "target": {"type": "Utilization", "averageUtilization": 80},
@@ -81,6 +97,46 @@ fn complete(served: &Served, object: &mut Value) {
     }
 }
 
+/// A behavior that is there at all is there for both directions.
+fn complete_behavior(object: &mut Value) {
+    if !object["spec"]["behavior"].is_object() {
+        return;
+    }
+    let per_quarter = |kind: &str, value: i64| json!({"type": kind, "value": value, "periodSeconds": 15});
+    let defaults = [
+        (
+            "scaleUp",
+            json!({"stabilizationWindowSeconds": 0, "selectPolicy": "Max", "policies": [per_quarter("Pods", 4), per_quarter("Percent", 100)]}),
+        ),
+        ("scaleDown", json!({"selectPolicy": "Max", "policies": [per_quarter("Percent", 100)]})),
+    ];
+    for (direction, mut complete) in defaults {
+        let stated = &mut object["spec"]["behavior"][direction];
+        if stated.is_object() {
+            json_patch::merge(&mut complete, stated);
+        }
+        *stated = complete;
+    }
+}
+
+/// Images without a tag, or of the tag `latest`, are pulled each time.
+fn complete_images(object: &mut Value) {
+    for pod in ["/spec", "/spec/template/spec"] {
+        for containers in ["containers", "initContainers"] {
+            let listed = object.pointer_mut(&format!("{pod}/{containers}")).and_then(Value::as_array_mut);
+            for container in listed.into_iter().flatten() {
+                let image = container["image"].as_str().unwrap_or_default();
+                let last = image.rsplit('/').next().unwrap_or_default();
+                let fixed =
+                    last.contains('@') || last.split_once(':').is_some_and(|(_, tag)| tag != "latest");
+                if container["imagePullPolicy"].is_null() {
+                    container["imagePullPolicy"] = json!(if fixed { "IfNotPresent" } else { "Always" });
+                }
+            }
+        }
+    }
+}
+
 /// Refuses `new`, an update of `old` where there is one, if it breaks rules.
 pub(super) fn judge(served: &Served, new: &Value, old: Option<&Value>) -> Result<(), ApiError> {
     let mut causes = metadata_violations(served, new, old);
@@ -88,7 +144,7 @@ pub(super) fn judge(served: &Served, new: &Value, old: Option<&Value>) -> Result
         causes.extend(rules.violations(new, old));
     }
     if served.resource.origin == Origin::BuiltIn {
-        causes.extend(built_in_violations(served, new));
+        causes.extend(built_in_violations(served, new, old));
     }
     if causes.is_empty() {
         return Ok(());
@@ -111,7 +167,14 @@ fn metadata_violations(served: &Served, new: &Value, old: Option<&Value>) -> Vec
             format!("Invalid value: {}: a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')", json!(name)),
         ));
     }
-    for (_, value) in new["metadata"]["labels"].as_object().into_iter().flatten() {
+    for (key, value) in new["metadata"]["labels"].as_object().into_iter().flatten() {
+        if !is_qualified_name(key) {
+            let message = format!(
+                "Invalid value: {}: name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')",
+                json!(key)
+            );
+            causes.push(invalid("metadata.labels", message));
+        }
         let text = value.as_str().unwrap_or_default();
         if text.len() > 63 {
             let message = format!("Invalid value: {value}: must be no more than 63 bytes");
@@ -157,6 +220,12 @@ fn is_subdomain(name: &str) -> bool {
     name.len() <= 253 && name.split('.').all(label)
 }
 
+/// A key of a label: a name, or a domain, a slash and a name.
+fn is_qualified_name(key: &str) -> bool {
+    let (domain, name) = key.split_once('/').map_or((None, key), |(domain, name)| (Some(domain), name));
+    domain.is_none_or(is_subdomain) && !name.is_empty() && name.len() <= 63 && is_label_value(name)
+}
+
 fn is_label_value(text: &str) -> bool {
     let ends = |byte: Option<u8>| byte.is_none_or(|byte| byte.is_ascii_alphanumeric());
     text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
@@ -164,7 +233,7 @@ fn is_label_value(text: &str) -> bool {
         && ends(text.bytes().last())
 }
 
-fn built_in_violations(served: &Served, object: &Value) -> Vec<Cause> {
+fn built_in_violations(served: &Served, object: &Value, old: Option<&Value>) -> Vec<Cause> {
     let kind = served.name();
     let spec = &object["spec"];
     if HORIZONTAL_POD_AUTOSCALERS.is_of(kind) {
@@ -183,6 +252,16 @@ fn built_in_violations(served: &Served, object: &Value) -> Vec<Cause> {
             ));
         }
         causes.extend(selector_violations(spec));
+        let moved = old.filter(|old| old["spec"]["selector"] != spec["selector"]);
+        causes.extend(moved.map(|_| {
+            invalid("spec.selector", format!("Invalid value: {}: field is immutable", spec["selector"]))
+        }));
+    }
+    if CONFIG_MAPS.is_of(kind) || SECRETS.is_of(kind) {
+        let keys = object["data"].as_object().into_iter().flatten().map(|(key, _)| key);
+        causes.extend(keys.filter(|key| !is_config_key(key)).map(|key| {
+            invalid(&format!("data[{key}]"), format!("Invalid value: {}: a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')", json!(key)))
+        }));
     }
     if LEASES.is_of(kind)
         && let Some(term) = spec["leaseDurationSeconds"].as_i64().filter(|term| *term <= 0)
@@ -193,6 +272,10 @@ fn built_in_violations(served: &Served, object: &Value) -> Vec<Cause> {
         ));
     }
     causes
+}
+
+fn is_config_key(key: &str) -> bool {
+    !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
 }
 
 /// A workload selects the pods it makes.
@@ -222,7 +305,11 @@ fn autoscaler_violations(spec: &Value) -> Vec<Cause> {
         ));
     }
     if most < 1 {
-        causes.push(invalid("spec.maxReplicas", format!("Invalid value: {most}: must be greater than 0")));
+        causes.push(Cause {
+            field: "spec.maxReplicas".to_owned(),
+            reason: "FieldValueRequired",
+            message: "Required value: must be set and greater than 0".to_owned(),
+        });
     }
     if most < least {
         let message = format!("Invalid value: {most}: must be greater than or equal to `minReplicas`");

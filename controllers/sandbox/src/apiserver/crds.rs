@@ -15,6 +15,7 @@ use super::{
     metadata::{is_terminating, metadata_mut, name_of},
     objects::Writing,
     rules::Rules,
+    structural,
 };
 use crate::clock::seconds;
 
@@ -39,25 +40,27 @@ pub(super) fn violations(definition: &Value) -> Vec<Cause> {
         );
         causes.push(invalid("spec.versions", message));
     }
-    for (index, version) in versions.iter().enumerate() {
-        let path = format!("spec.versions[{index}].schema.openAPIV3Schema");
-        let schema = &version["schema"]["openAPIV3Schema"];
-        if schema.is_null() {
-            let message = "Required value: schemas are required".to_owned();
-            causes.push(Cause { field: path, reason: "FieldValueRequired", message });
-            continue;
-        }
-        match Rules::compile(schema) {
-            Ok(rules) => causes.extend(rules.broken_expressions().into_iter().map(|error| {
-                invalid(
-                    &format!("{path}.x-kubernetes-validations"),
-                    format!("Invalid value: compilation failed: {error}"),
-                )
-            })),
-            Err(error) => causes.push(invalid(&path, format!("Invalid value: {error}"))),
-        }
-    }
+    causes.extend(schemas_violations(versions));
     causes
+}
+
+/// A schema that all versions share is told of as one.
+fn schemas_violations(versions: &[Value]) -> Vec<Cause> {
+    let schemas: Vec<&Value> = versions.iter().map(|version| &version["schema"]["openAPIV3Schema"]).collect();
+    let mut causes = Vec::new();
+    for index in (0..schemas.len()).filter(|index| schemas[*index].is_null()) {
+        let field = format!("spec.versions[{index}].schema.openAPIV3Schema");
+        let message = "Required value".to_owned();
+        causes.push(Cause { field, reason: "FieldValueRequired", message });
+    }
+    let Some(first) = schemas.first().filter(|_| causes.is_empty()) else { return causes };
+    if schemas.iter().all(|schema| schema == first) {
+        return structural::schema_violations(first, "spec.validation.openAPIV3Schema");
+    }
+    let each = schemas.iter().enumerate().flat_map(|(index, schema)| {
+        structural::schema_violations(schema, &format!("spec.versions[{index}].schema.openAPIV3Schema"))
+    });
+    each.collect()
 }
 
 fn invalid(field: &str, message: String) -> Cause {
@@ -93,10 +96,21 @@ pub(super) fn follow(state: &mut State, definition: &Value, writing: &Writing) {
         return;
     }
     match served(definition, generation) {
-        Ok(served) => state.catalog.put(served),
+        Ok(served) => {
+            // What is stored already is seen in the new shape from here on, under the revision it has.
+            if let Some(rules) = stored_rules(&served) {
+                state.store.reshape(&resource, |object| rules.reshape(object));
+            }
+            state.catalog.put(served);
+        }
         Err(error) => tracing::error!(%resource, %error, "a stored definition cannot be served"),
     }
     establish(state, definition, writing);
+}
+
+/// The rules of the version that objects are stored in.
+fn stored_rules(resource: &Resource) -> Option<&Rules> {
+    resource.versions.get(resource.storage.version.as_ref())?.rules.as_ref()
 }
 
 fn resource_of(definition: &Value) -> GroupResource {

@@ -10,7 +10,7 @@ use super::{
     State,
     catalog::Served,
     errors::ApiError,
-    kinds,
+    kinds::{self, GroupResource},
     metadata::{has_finalizers, is_terminating, metadata_mut, name_of, resource_version_of, text},
     objects::{Effect, Writing},
 };
@@ -77,16 +77,19 @@ pub(super) fn check_delete_preconditions(
     old: &Value,
     preconditions: &DeletePreconditions,
 ) -> Result<(), ApiError> {
+    // kube-apiserver puts the kind where the resource belongs.
+    let named =
+        GroupResource { group: served.name().group.clone(), plural: served.resource.kind.clone().into() };
     let pairs = [
-        ("UID", &preconditions.uid, text(old, "uid")),
-        ("ResourceVersion", &preconditions.resource_version, resource_version_of(old)),
+        ("UID", &preconditions.uid, text(old, "uid"), "deleted and then recreated"),
+        ("ResourceVersion", &preconditions.resource_version, resource_version_of(old), "modified"),
     ];
-    for (name, wanted, found) in pairs {
+    for (what, wanted, found, else_then) in pairs {
         if let Some(wanted) = wanted.as_deref().filter(|wanted| *wanted != found) {
             let why = format!(
-                "Precondition failed: {name} in precondition: {wanted}, {name} in object meta: {found}"
+                "the {what} in the precondition ({wanted}) does not match the {what} in record ({found}). The object might have been {else_then}"
             );
-            return Err(ApiError::conflict(served.name(), name_of(old), &why));
+            return Err(ApiError::conflict(&named, name_of(old), &why));
         }
     }
     Ok(())

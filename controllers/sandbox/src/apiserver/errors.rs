@@ -111,6 +111,21 @@ impl ApiError {
         Self::new(StatusCode::FORBIDDEN, "Forbidden", message).with_details(details(resource, name))
     }
 
+    /// 403: the namespace is on its way out and takes nothing new.
+    #[must_use]
+    pub fn terminating(resource: &GroupResource, name: &str, namespace: &str) -> Self {
+        let why =
+            format!("unable to create new content in namespace {namespace} because it is being terminated");
+        let mut refusal = Self::forbidden(resource, name, &why);
+        if let Some(details) = &mut refusal.0.details {
+            let message = format!("namespace {namespace} is being terminated");
+            let cause =
+                json!({"reason": "NamespaceTerminating", "message": message, "field": "metadata.namespace"});
+            details["causes"] = json!([cause]);
+        }
+        refusal
+    }
+
     /// 405: the resource does not know that verb.
     #[must_use]
     pub fn method_not_allowed() -> Self {
@@ -215,9 +230,11 @@ impl ApiError {
             "metadata": {},
             "status": "Failure",
             "message": self.0.message,
-            "reason": self.0.reason,
             "code": self.0.code.as_u16(),
         });
+        if !self.0.reason.is_empty() {
+            status["reason"] = json!(self.0.reason);
+        }
         if let Some(next) = &self.0.next {
             status["metadata"]["continue"] = json!(next);
         }

@@ -112,12 +112,13 @@ pub(super) fn list(
 
 /// The revision that must be shown exactly; none stands for the present.
 fn wanted_revision(state: &State, query: &Query, token: Option<&Token>) -> Result<Option<u64>, ApiError> {
-    let stated = query.get("resourceVersion").unwrap_or("0");
-    let revision: u64 = stated.parse().map_err(|_| {
-        ApiError::bad_request(format!(
-            "invalid resource version \"{stated}\": strconv.ParseUint: invalid syntax"
-        ))
-    })?;
+    let stated = query.get("resourceVersion");
+    if stated.is_none() && query.get("resourceVersionMatch").is_some() {
+        return Err(ApiError::unprocessable(
+            "ListOptions.meta.k8s.io \"\" is invalid: resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided",
+        ));
+    }
+    let revision = parse_revision(stated.unwrap_or("0"))?;
     if let Some(token) = token {
         if revision != 0 {
             return Err(ApiError::bad_request(
@@ -130,6 +131,16 @@ fn wanted_revision(state: &State, query: &Query, token: Option<&Token>) -> Resul
         return Err(ApiError::too_large_revision(revision, state.store.revision()));
     }
     Ok((query.get("resourceVersionMatch") == Some("Exact")).then_some(revision))
+}
+
+/// A resource version as clients state it.
+pub(super) fn parse_revision(stated: &str) -> Result<u64, ApiError> {
+    stated.parse().map_err(|_| {
+        let stated = json!(stated);
+        ApiError::bad_request(format!(
+            "invalid resource version: resourceVersion: Invalid value: {stated}: strconv.ParseUint: parsing {stated}: invalid syntax"
+        ))
+    })
 }
 
 fn too_old(token: Option<&Token>) -> ApiError {

@@ -30,6 +30,7 @@ mod service;
 mod shaping;
 mod store;
 mod strategic;
+mod structural;
 mod validation;
 mod verbs;
 mod versions;

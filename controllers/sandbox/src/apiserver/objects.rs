@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use http::StatusCode;
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -112,7 +113,8 @@ pub(super) fn create(
     writing: &mut Writing,
 ) -> Result<Arc<Value>, ApiError> {
     if !resource_version_of(&object).is_empty() {
-        return Err(ApiError::bad_request("resourceVersion should not be set on objects to be created"));
+        let why = "resourceVersion should not be set on objects to be created";
+        return Err(ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "", why));
     }
     insert(state, served, namespace, object, Owners::OfChanges, writing)
 }
@@ -177,13 +179,34 @@ pub(super) fn check_stated_type(served: &Served, object: &mut Value) -> Result<(
     for (field, wanted) in expected {
         let found = fields.entry(field).or_insert_with(|| Value::String(wanted.clone()));
         if found.as_str() != Some(wanted) {
-            let found = found.as_str().unwrap_or_default();
-            return Err(ApiError::bad_request(format!(
-                "the {field} in the data ({found}) does not match the expected {field} ({wanted})"
-            )));
+            return Err(other_type(served, object));
         }
     }
     Ok(())
+}
+
+fn other_type(served: &Served, object: &Value) -> ApiError {
+    let stated = |field: &str| object[field].as_str().unwrap_or_default();
+    let (version, kind) = (stated("apiVersion"), stated("kind"));
+    let wanted = &served.resource.kind;
+    if served.resource.origin == Origin::BuiltIn {
+        let short = version.rsplit('/').next().unwrap_or_default();
+        return ApiError::bad_request(format!(
+            "{kind} in version \"{short}\" cannot be handled as a {wanted}: converting ({version}.{kind}) to ({wanted}): unknown conversion"
+        ));
+    }
+    if version != served.version.api_version {
+        return ApiError::bad_request(format!(
+            "the API version in the data ({version}) does not match the expected API version ({})",
+            served.version.api_version
+        ));
+    }
+    let cause = Cause {
+        field: "kind".to_owned(),
+        reason: "FieldValueInvalid",
+        message: format!("Invalid value: {}: must be {wanted}", json!(kind)),
+    };
+    ApiError::invalid(Subject { resource: served.name(), kind, name: name_of(object) }, &[cause])
 }
 
 /// Brings the namespace of the path and that of the body together.
@@ -214,8 +237,7 @@ fn require_namespace(state: &State, served: &Served, namespace: &str, name: &str
     if !is_terminating(found) {
         return Ok(());
     }
-    let why = format!("unable to create new content in namespace {namespace} because it is being terminated");
-    Err(ApiError::forbidden(served.name(), name, &why))
+    Err(ApiError::terminating(served.name(), name, namespace))
 }
 
 /// What the server alone decides about a new object.
@@ -408,7 +430,22 @@ fn check_preconditions(served: &Served, old: &Value, new: &Value) -> Result<(), 
         let why = format!("Precondition failed: UID in precondition: {wanted}, UID in object meta: {uid}");
         return Err(ApiError::conflict(served.name(), name, &why));
     }
-    Ok(())
+    check_fixed(served, old, new, "deletionTimestamp")
+}
+
+/// Refuses to change a piece of metadata that, once there, stays as it is; leaving it out is no change.
+pub(super) fn check_fixed(served: &Served, old: &Value, new: &Value, field: &str) -> Result<(), ApiError> {
+    let stated = text(new, field);
+    if stated.is_empty() || stated == text(old, field) {
+        return Ok(());
+    }
+    let subject = Subject { resource: served.name(), kind: &served.resource.kind, name: name_of(old) };
+    let cause = Cause {
+        field: format!("metadata.{field}"),
+        reason: "FieldValueInvalid",
+        message: format!("Invalid value: {}: field is immutable", json!(stated)),
+    };
+    Err(ApiError::invalid(subject, &[cause]))
 }
 
 /// Metadata that no writer decides stays as it was.
@@ -476,6 +513,11 @@ fn same_intent(served: &Served, old: &Value, new: &Value) -> bool {
         StatusWrites::Subresource => field != "metadata" && field != "status",
         StatusWrites::WithObject => field != "metadata",
     };
+    // Deployments hand their annotations on to what they make.
+    let annotations = |object: &Map<String, Value>| object["metadata"].get("annotations").cloned();
+    if kinds::DEPLOYMENTS.is_of(served.name()) && annotations(old) != annotations(new) {
+        return false;
+    }
     let count = |object: &Map<String, Value>| object.keys().filter(|field| asks(field)).count();
     count(old) == count(new)
         && old.iter().filter(|(field, _)| asks(field)).all(|(field, value)| new.get(field) == Some(value))

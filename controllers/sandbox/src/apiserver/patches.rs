@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use http::StatusCode;
+use json_patch::{AddOperation, PatchOperation};
 use serde_json::{Map, Value, json};
 
 pub(super) use super::ownership::Conflicts;
@@ -60,12 +61,32 @@ pub(super) fn json_patched(object: &Value, change: &Value) -> Result<Value, ApiE
     let patch: json_patch::Patch = serde_json::from_value(change.clone())
         .map_err(|error| ApiError::bad_request(format!("error decoding patch: {error}")))?;
     let mut result = object.clone();
-    json_patch::patch(&mut result, &patch).map_err(|error| {
-        ApiError::unprocessable(format!(
-            "the server rejected our request due to an error in our request: {error}"
-        ))
-    })?;
+    for step in &patch.0 {
+        let taken = taken(step, &result);
+        json_patch::patch(&mut result, taken.as_slice()).map_err(|error| {
+            ApiError::unprocessable(format!(
+                "the server rejected our request due to an error in our request: {error}"
+            ))
+        })?;
+    }
     Ok(result)
+}
+
+/// The step as kube-apiserver takes it: a field that is not there counts as null, so it may be replaced, and a test for
+/// null holds.
+fn taken(step: &PatchOperation, object: &Value) -> Option<PatchOperation> {
+    let is_absent = |path: &str| {
+        let parent = path.rsplit_once('/').and_then(|(parent, _)| object.pointer(parent));
+        parent.is_some_and(Value::is_object) && object.pointer(path).is_none()
+    };
+    match step {
+        PatchOperation::Replace(replace) if is_absent(replace.path.as_str()) => {
+            let (path, value) = (replace.path.clone(), replace.value.clone());
+            Some(PatchOperation::Add(AddOperation { path, value }))
+        }
+        PatchOperation::Test(test) if test.value.is_null() && is_absent(test.path.as_str()) => None,
+        _ => Some(step.clone()),
+    }
 }
 
 /// Server-side apply of `configuration` to the object of that key, which is made if it is not there.
@@ -122,7 +143,13 @@ fn check_configuration(
     if !configuration.is_object() {
         return Err(ApiError::bad_request("error decoding YAML: the body is not an object"));
     }
-    objects::check_stated_type(served, configuration)?;
+    let stated = |field: &str| configuration[field].as_str().unwrap_or_default();
+    if stated("kind") != served.resource.kind || stated("apiVersion") != served.version.api_version {
+        let (group, kind) = (stated("apiVersion"), stated("kind"));
+        // As Go prints a kind of a group and version: the core group is nothing before the slash.
+        let slash = if group.contains('/') { "" } else { "/" };
+        return Err(ApiError::bad_request(format!("invalid object type: {slash}{group}, Kind={kind}")));
+    }
     if configuration["metadata"].get("managedFields").is_some_and(|fields| !fields.is_null()) {
         return Err(ApiError::bad_request("metadata.managedFields must be nil"));
     }

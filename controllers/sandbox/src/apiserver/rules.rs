@@ -46,14 +46,10 @@ impl Rules {
         Ok(Self { schema: Schema::of_object(raw)?, raw: raw.clone(), expressions: expressions(raw) })
     }
 
-    /// The CEL rules that do not compile, each with the compiler's words.
-    pub(super) fn broken_expressions(&self) -> Vec<String> {
-        let mut broken = Vec::new();
-        for expressions in &self.expressions {
-            collect_broken(&expressions.compiled, &mut broken);
-        }
-        broken.sort();
-        broken
+    /// Brings an object that was stored under another schema into the shape of this one.
+    pub(super) fn reshape(&self, object: &mut Value) {
+        shaping::prune(object, &self.schema);
+        self.fill_in(object);
     }
 
     /// Fills in defaults.
@@ -104,15 +100,6 @@ fn expressions(raw: &Value) -> Vec<Expressions> {
     let fields = raw["properties"].as_object().into_iter().flatten();
     let ruled = fields.filter(|(_, schema)| mentions_expressions(schema));
     ruled.map(|(field, schema)| compiled(field, schema)).collect()
-}
-
-fn collect_broken(schema: &CompiledSchema, broken: &mut Vec<String>) {
-    broken.extend(schema.compilation_errors().into_iter().map(ToString::to_string));
-    let single = schema.items.iter().chain(&schema.additional_properties).map(AsRef::as_ref);
-    let several = schema.all_of.iter().chain(&schema.any_of).chain(&schema.one_of);
-    for part in schema.properties.values().chain(single).chain(several) {
-        collect_broken(part, broken);
-    }
 }
 
 fn mentions_expressions(schema: &Value) -> bool {

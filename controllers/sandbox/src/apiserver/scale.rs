@@ -33,6 +33,17 @@ pub(super) fn of(object: &Value, paths: &ScalePaths) -> Value {
     json!({"kind": "Scale", "apiVersion": "autoscaling/v1", "metadata": metadata, "spec": spec, "status": status})
 }
 
+/// Whether the object says how many replicas it wants.
+pub(super) fn is_stated(object: &Value, paths: &ScalePaths) -> bool {
+    at_path(object, &paths.spec_replicas).is_number()
+}
+
+/// The refusal to show the scale of an object that does not say how many replicas it wants.
+pub(super) fn unstated(paths: &ScalePaths) -> ApiError {
+    let path = &paths.spec_replicas;
+    ApiError::internal(format!("Internal error occurred: the spec replicas field \"{path}\" does not exist"))
+}
+
 /// A label selector as text: one that is text already, or a `metav1.LabelSelector`.
 fn selector_text(selector: &Value) -> Option<String> {
     if let Some(text) = selector.as_str() {

@@ -122,7 +122,8 @@ impl Schema {
         Ok(schema)
     }
 
-    fn parse(raw: &Value) -> Result<Self, SchemaError> {
+    /// The schema of any value.
+    pub(super) fn parse(raw: &Value) -> Result<Self, SchemaError> {
         let many = |field: &str| -> Result<Vec<Self>, SchemaError> {
             raw[field].as_array().into_iter().flatten().map(Self::parse).collect()
         };

@@ -176,6 +176,14 @@ impl Store {
         object
     }
 
+    /// Changes every object of a kind where it lies, without a revision and without anybody being told.
+    pub(super) fn reshape(&mut self, resource: &GroupResource, change: impl Fn(&mut Value)) {
+        let Some(table) = self.tables.get_mut(resource) else { return };
+        for object in table.0.values_mut().flat_map(Names::values_mut) {
+            change(Arc::make_mut(object));
+        }
+    }
+
     /// Removes an object; what watchers see of it last is `object`, under the next revision.
     pub(super) fn remove(&mut self, kind: &Arc<Kind>, mut object: Value) -> Arc<Value> {
         self.revision += 1;

@@ -101,14 +101,13 @@ impl Findings {
 
     fn judge_text(&mut self, value: &Value, text: &str, limits: &Limits, path: &Path<'_>) {
         let length = text.chars().count() as u64;
-        if let Some(least) = limits.min_length.filter(|least| length < *least) {
-            self.invalid(path, value, &format!("be at least {least} chars long"));
-        }
+        // The first of these that fails is the one that is told.
         if let Some(most) = limits.max_length.filter(|most| length > *most) {
             let message = format!("Too long: may not be more than {most} bytes");
             self.add(path, "FieldValueTooLong", message);
-        }
-        if let Some(pattern) = limits.pattern.as_ref().filter(|pattern| !pattern.is_match(text)) {
+        } else if let Some(least) = limits.min_length.filter(|least| length < *least) {
+            self.invalid(path, value, &format!("be at least {least} chars long"));
+        } else if let Some(pattern) = limits.pattern.as_ref().filter(|pattern| !pattern.is_match(text)) {
             self.invalid(path, value, &format!("match '{pattern}'"));
         }
         if let Some(format) = limits.format.as_deref().filter(|format| !is_format(text, format)) {
@@ -330,7 +329,6 @@ mod tests {
                 "spec.max: Required value",
                 "spec.mode: Unsupported value: \"On\": supported values: \"Auto\", \"Off\"",
                 "spec.name: Too long: may not be more than 3 bytes",
-                "spec.name: Invalid value: \"Long\": spec.name in body should match '^[a-z]+$'",
                 "spec.port: Invalid value: \"boolean\": spec.port in body must be of type integer: \"boolean\"",
                 "spec.rules: Too many: 3: must have at most 2 items",
                 "spec.rules[1]: Duplicate value: {\"name\":\"a\"}",

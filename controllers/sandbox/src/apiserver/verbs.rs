@@ -9,7 +9,7 @@ use http::{Method, Response, StatusCode};
 use serde_json::{Value, json};
 
 use super::{
-    ApiServer, State,
+    ApiServer, State, admission,
     catalog::{Origin, Served},
     deletion::{DeletePreconditions, Deletion},
     errors::ApiError,
@@ -40,6 +40,9 @@ pub(super) struct Call {
 }
 
 type Answer = Result<Response<ResponseBody>, ApiError>;
+
+/// How many bytes the name of a field manager may have.
+const MANAGER_LENGTH: usize = 128;
 
 /// Serves one request.
 pub(super) fn serve(api: &ApiServer, call: &Call) -> Answer {
@@ -87,6 +90,16 @@ fn writing(api: &ApiServer, call: &Call) -> Result<Writing, ApiError> {
     };
     let agent = call.user_agent.split('/').next().unwrap_or_default();
     let manager = call.query.get("fieldManager").unwrap_or(if agent.is_empty() { "unknown" } else { agent });
+    if manager.len() > MANAGER_LENGTH {
+        return Err(ApiError::unprocessable(format!(
+            "{} \"\" is invalid: fieldManager: Too long: may not be more than {MANAGER_LENGTH} bytes",
+            match call.method {
+                Method::POST => "CreateOptions.meta.k8s.io",
+                Method::PATCH => "PatchOptions.meta.k8s.io",
+                _ => "UpdateOptions.meta.k8s.io",
+            }
+        )));
+    }
     Ok(Writing::new(manager, api.now(), effect, unknown))
 }
 
@@ -227,13 +240,33 @@ fn patch(state: &mut State, served: &Served, part: Part, call: &Call, writing: &
         Patch::Change(kind, change) => {
             let old = objects::existing(state, served, namespace, name)?;
             let shown = versions::present(served, &old);
+            if call.query.get("force").is_some() {
+                return Err(ApiError::unprocessable(
+                    "PatchOptions.meta.k8s.io \"\" is invalid: force: Forbidden: may not be specified for non-apply patch",
+                ));
+            }
             let mut new = patches::patched(served, kind, &shown, &change)?;
             address(&mut new, served, namespace, name)?;
+            check_patched(served, &new, writing)?;
+            objects::check_fixed(served, &shown, &new, "uid")?;
             objects::replace(state, served, part, &old, new, writing)?
         }
     };
     let code = if existed { StatusCode::OK } else { StatusCode::CREATED };
     Ok(answer(code, served, &object))
+}
+
+/// A patched object that does not decode is the patch's fault.
+fn check_patched(served: &Served, new: &Value, writing: &Writing) -> Result<(), ApiError> {
+    let mut decoded = new.clone();
+    objects::check_stated_type(served, &mut decoded)
+        .and_then(|()| admission::check_fields(served, &mut decoded, writing.unknown).map(drop))
+        .map_err(|error| {
+            ApiError::unprocessable(format!(
+                " \"\" is invalid: patch: Invalid value: {:?}: {error}",
+                new.to_string()
+            ))
+        })
 }
 
 /// What a PATCH carries.
@@ -298,8 +331,15 @@ fn on_scale(state: &mut State, served: &Served, call: &Call, writing: &mut Writi
     let old = objects::existing(state, served, namespace, name)?;
     let present = scale::of(&old, &paths);
     let wanted = match call.method {
+        Method::GET if served.resource.origin == Origin::Custom && !scale::is_stated(&old, &paths) => {
+            return Err(scale::unstated(&paths));
+        }
         Method::GET => return Ok(response::json(StatusCode::OK, &present)),
-        Method::PUT => decode(call)?,
+        Method::PUT => {
+            let mut wanted = decode(call)?;
+            address(&mut wanted, served, namespace, name)?;
+            wanted
+        }
         Method::PATCH => match patch_of(served, call)? {
             Patch::Change(PatchType::Json, change) => patches::json_patched(&present, &change)?,
             Patch::Change(PatchType::Merge | PatchType::Strategic, change) | Patch::Apply(change) => {
@@ -340,13 +380,16 @@ fn delete_options(
     writing: &mut Writing,
 ) -> Result<(DeletePreconditions, Propagation), ApiError> {
     let options = if call.body.is_empty() { Value::Null } else { decode(call)? };
-    if options["dryRun"].as_array().is_some_and(|dry_run| !dry_run.is_empty()) {
-        writing.effect = Effect::DryRun;
+    // Options in the body are all there are: the query is not looked at then.
+    let query = |name: &str| call.query.get(name).filter(|_| options.is_null());
+    if !options.is_null() {
+        let is_dry = options["dryRun"].as_array().is_some_and(|dry_run| !dry_run.is_empty());
+        writing.effect = if is_dry { Effect::DryRun } else { Effect::Stored };
     }
     let stated = |field: &str| options["preconditions"][field].as_str().map(str::to_owned);
     let preconditions =
         DeletePreconditions { uid: stated("uid"), resource_version: stated("resourceVersion") };
-    let propagation = options["propagationPolicy"].as_str().or_else(|| call.query.get("propagationPolicy"));
+    let propagation = options["propagationPolicy"].as_str().or_else(|| query("propagationPolicy"));
     let orphan = options["orphanDependents"].as_bool();
     let propagation = match (propagation, orphan) {
         (None | Some("Background"), None | Some(false)) => Propagation::Background,

@@ -17,6 +17,7 @@ use super::{
     ApiServer, State,
     catalog::Served,
     errors::ApiError,
+    lists::parse_revision,
     metadata::set_resource_version,
     response::ConnectionCut,
     routes::Query,
@@ -27,6 +28,9 @@ use super::{
 
 /// How often a watch that asked for bookmarks gets one, if anything has changed since its last event.
 const BOOKMARK_PERIOD: Duration = Duration::from_mins(1);
+
+/// How long before its end a watch gets a last bookmark, so that its successor begins where it ended.
+const LAST_BOOKMARK: Duration = Duration::from_secs(2);
 
 /// A watch under way.
 struct Watch {
@@ -40,6 +44,8 @@ struct Watch {
     /// Changes up to this revision are known to the client.
     seen: u64,
     ends: Instant,
+    /// When the last bookmark is due, whether or not anything has changed; none once it was sent, or if none was asked for.
+    last_bookmark: Option<Instant>,
     bookmarks: Option<Interval>,
 }
 
@@ -53,12 +59,14 @@ pub(super) fn watch(
 ) -> Result<impl Stream<Item = Result<Bytes, ConnectionCut>> + Send + 'static, ApiError> {
     let from = starting_point(state, query)?;
     let bookmarks = query.is_on("allowWatchBookmarks");
+    let ends = Instant::now() + lifetime(state, query);
     let mut watch = Watch {
         api: api.clone(),
         first: VecDeque::new(),
         changes: None,
         seen: from.unwrap_or_else(|| state.store.revision()),
-        ends: Instant::now() + lifetime(state, query),
+        ends,
+        last_bookmark: ends.checked_sub(LAST_BOOKMARK).filter(|_| bookmarks),
         bookmarks: bookmarks.then(bookmark_interval),
         served,
         selection,
@@ -91,12 +99,7 @@ fn starting_point(state: &State, query: &Query) -> Result<Option<u64>, ApiError>
             "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided",
         ));
     }
-    let stated = query.get("resourceVersion").unwrap_or("0");
-    let revision: u64 = stated.parse().map_err(|_| {
-        ApiError::bad_request(format!(
-            "invalid resource version \"{stated}\": strconv.ParseUint: invalid syntax"
-        ))
-    })?;
+    let revision = parse_revision(query.get("resourceVersion").unwrap_or("0"))?;
     if query.is_on("sendInitialEvents") {
         let present = state.store.revision();
         return if revision > present {
@@ -189,13 +192,25 @@ impl Watch {
                     // What was committed under the lock is in the channel already: a bookmark must not overtake it.
                     if revision > self.seen && changes.is_empty() {
                         self.seen = revision;
-                        let metadata = json!({"resourceVersion": revision.to_string(), "creationTimestamp": null});
-                        return Some(bookmark(&self.served, &metadata));
+                        return Some(self.bookmark());
+                    }
+                }
+                () = due(self.last_bookmark) => {
+                    if changes.is_empty() {
+                        self.last_bookmark = None;
+                        self.seen = self.seen.max(self.api.state().store.revision());
+                        return Some(self.bookmark());
                     }
                 }
                 () = sleep_until(self.ends) => return None,
             }
         }
+    }
+
+    /// Says how far the client has come.
+    fn bookmark(&self) -> Bytes {
+        let metadata = json!({"resourceVersion": self.seen.to_string(), "creationTimestamp": null});
+        bookmark(&self.served, &metadata)
     }
 
     /// How a change looks to this client; none if it concerns nothing that was selected.
@@ -224,6 +239,13 @@ impl Watch {
             return frame(what, &change.json());
         }
         frame(what, versions::present(&self.served, &change.object).to_string().as_bytes())
+    }
+}
+
+async fn due(instant: Option<Instant>) {
+    match instant {
+        Some(instant) => sleep_until(instant).await,
+        None => std::future::pending().await,
     }
 }
 

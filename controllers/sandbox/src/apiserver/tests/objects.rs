@@ -128,7 +128,7 @@ async fn deletions_honour_their_preconditions() {
     api.post(CONFIG_MAPS, config_map("a", json!({}))).await.ok();
     let path = format!("{CONFIG_MAPS}/a");
     let other = api.delete(&path, json!({"preconditions": {"uid": "other"}})).await;
-    assert!(other.refused(409, "Conflict").contains("Precondition failed: UID in precondition: other"));
+    assert!(other.refused(409, "Conflict").contains("the UID in the precondition (other) does not match"));
     let gone = api.delete(&path, Value::Null).await.ok();
     assert_eq!((&gone["kind"], &gone["status"]), (&json!("Status"), &json!("Success")));
 }
