@@ -107,7 +107,7 @@ pub fn reference(target: &ScaleTargetRef) -> Reference {
     named(&target.api_version, &target.kind, &target.name)
 }
 
-/// As [`reference`], of its parts.
+/// As [`reference()`], of its parts.
 pub fn named(api_version: &str, kind: &str, name: &str) -> Reference {
     let group = api_version.split_once('/').map_or("", |(group, _version)| group);
     Reference { group: group.to_owned(), kind: kind.to_owned(), name: name.to_owned() }
