@@ -27,6 +27,7 @@ use fedscaler_sandbox::{
     demand::Trace,
     fault::Faults,
     karmada::Lags,
+    karmada::kinds::RESOURCE_BINDINGS,
     member::traffic::{Demand, Workload},
     world::{MemberSpec, World, WorldSpec},
 };
@@ -40,7 +41,7 @@ pub const FED_HPAS: Kind = Kind::new("autoscaling.fedscaler.io", "v1alpha1", "fe
 /// CronHPAs in the control plane.
 pub const CRON_HPAS: Kind = Kind::new("autoscaling.fedscaler.io", "v1alpha1", "cronhpas");
 /// Bindings in the control plane.
-pub const BINDINGS: Kind = Kind::new("work.karmada.io", "v1alpha2", "resourcebindings");
+pub const BINDINGS: Kind = RESOURCE_BINDINGS;
 
 /// When every test's clock starts: a Monday.
 pub const START: &str = "2026-03-02T00:00:00Z";

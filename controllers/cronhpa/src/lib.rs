@@ -9,13 +9,13 @@ pub mod admit;
 pub mod agenda;
 pub mod context;
 pub mod finalizer;
-pub mod managers;
 pub mod memory;
 pub mod metrics;
 pub mod observe;
 pub mod reconcile;
 pub mod report;
 pub mod wakes;
+pub mod writers;
 
 mod run;
 

@@ -29,8 +29,9 @@ use kube::{
 use crate::{
     admit::{Admitted, claim, named, reference},
     context::{CALL_BUDGET, Context},
-    finalizer, managers,
+    finalizer,
     memory::{from_replicas, recall},
+    writers,
 };
 
 /// What was seen.
@@ -155,7 +156,7 @@ async fn hpa(cx: &Context, admitted: &Admitted, memory: &Memory) -> Sight {
     let api: Api<HorizontalPodAutoscaler> = Api::namespaced(cx.client.clone(), &admitted.namespace);
     match within(CALL_BUDGET, api.get(&admitted.target.name)).await {
         Ok(hpa) => {
-            let writers = managers::of_bounds(hpa.managed_fields());
+            let writers = writers::of_bounds(hpa.managed_fields());
             hpa_sight(&hpa, writers)
         }
         Err(CallError::NotFound(_)) => Sight::of(Target::Missing),
@@ -215,5 +216,5 @@ async fn writers(cx: &Context, workload: &Workload) -> Result<Writers, CallError
     let api: Api<DynamicObject> = Api::namespaced_with(cx.client.clone(), &workload.namespace, kind);
     let meta: PartialObjectMeta<DynamicObject> =
         within(CALL_BUDGET, api.get_metadata(&workload.name)).await?;
-    Ok(managers::of_count(meta.metadata.managed_fields.as_deref().unwrap_or_default()))
+    Ok(writers::of_count(meta.metadata.managed_fields.as_deref().unwrap_or_default()))
 }

@@ -199,7 +199,9 @@ fn ring_is_the_one_provider_of_cryptography() {
 
 #[test]
 fn every_package_takes_the_lints_of_the_workspace() {
-    let without = packages().into_values().filter(|package| {
+    // Nothing but tests, where what cannot be is a panic; cargo takes a table of the workspace whole or not at all.
+    let product = packages().into_values().filter(|package| package.name.as_str() != "fedscaler-tests");
+    let without = product.filter(|package| {
         let manifest = fs::read_to_string(&package.manifest_path).expect("a manifest");
         !manifest.contains("[lints]\nworkspace = true")
     });

@@ -10,15 +10,17 @@ use std::collections::{BTreeMap, VecDeque};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use fedscaler_crds::{CronHpa, FedHpa};
-use fedscaler_sandbox::apiserver::{
-    ApiServer, Local,
-    kinds::{DEPLOYMENTS, HORIZONTAL_POD_AUTOSCALERS, Kind},
+use fedscaler_sandbox::{
+    apiserver::{
+        ApiServer, Local,
+        kinds::{DEPLOYMENTS, HORIZONTAL_POD_AUTOSCALERS, Kind},
+    },
+    karmada::kinds::RESOURCE_BINDINGS,
 };
 use serde_json::Value;
 
 const FED_HPAS: Kind = Kind::new("autoscaling.fedscaler.io", "v1alpha1", "fedhpas");
 const CRON_HPAS: Kind = Kind::new("autoscaling.fedscaler.io", "v1alpha1", "cronhpas");
-const BINDINGS: Kind = Kind::new("work.karmada.io", "v1alpha2", "resourcebindings");
 
 /// How long numbers may take to follow: a coalescing interval, a round, and the lags on the way.
 const FOLLOWS_WITHIN: TimeDelta = TimeDelta::seconds(60);
@@ -179,7 +181,7 @@ impl Scene {
         }
         let target = &fed_hpa.spec.scale_target_ref.name;
         let template = control_plane.get(&DEPLOYMENTS, namespace, target)?;
-        let binding = control_plane.get(&BINDINGS, namespace, &format!("{target}-deployment"))?;
+        let binding = control_plane.get(&RESOURCE_BINDINGS, namespace, &format!("{target}-deployment"))?;
         let bounds = status.bounds.as_ref()?;
         let holds =
             |name: &str| status.conditions.iter().any(|held| held.type_ == name && held.status == "True");

@@ -9,17 +9,16 @@ use chrono::{DateTime, Utc};
 use fedscaler_sandbox::{
     apiserver::{
         Change, Changes, Local,
-        kinds::{CORE_EVENTS, HORIZONTAL_POD_AUTOSCALERS, Kind},
+        kinds::{CORE_EVENTS, HORIZONTAL_POD_AUTOSCALERS},
     },
     clock::Clock,
+    karmada::kinds::RESOURCE_BINDINGS,
     member::traffic::Workload,
     world::World,
 };
 use serde_json::Value;
 
 use super::scenario::Scenario;
-
-const BINDINGS: Kind = Kind::new("work.karmada.io", "v1alpha2", "resourcebindings");
 
 /// The teller of a run.
 pub(super) struct Narrator {
@@ -70,7 +69,7 @@ impl Narrator {
         let object = change.object.as_ref();
         if *change.kind == CORE_EVENTS && change.previous.is_none() {
             self.event(object);
-        } else if *change.kind == BINDINGS {
+        } else if *change.kind == RESOURCE_BINDINGS {
             self.binding(object);
         }
     }

@@ -16,8 +16,8 @@ use super::*;
 use crate::{
     admit::admit,
     agenda::Agenda,
-    managers,
     memory::{recall, remember},
+    writers,
 };
 
 fn instant() -> impl Strategy<Value = DateTime<Utc>> {
@@ -135,7 +135,7 @@ fn the_manager_of_a_field_is_the_latest_one_and_none_if_it_is_ours() {
         let fields = json!({"f:spec": {field: {}}});
         json!({"manager": manager, "operation": "Update", "time": time, "fieldsType": "FieldsV1", "fieldsV1": fields})
     };
-    let of = |entries: Value| managers::of_bounds(&serde_json::from_value::<Vec<_>>(entries).unwrap());
+    let of = |entries: Value| writers::of_bounds(&serde_json::from_value::<Vec<_>>(entries).unwrap());
     let kubectl = entry("kubectl", "2026-03-02T12:00:00Z", "f:minReplicas");
     let argocd = entry("argocd", "2026-03-02T13:00:00Z", "f:minReplicas");
     let ours = entry("fedscaler-cronhpa", "2026-03-01T13:00:00Z", "f:maxReplicas");
