@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Autoscaling over many clusters under a Karmada control plane.
 #[derive(Debug, Parser)]
-#[command(name = "fedscaler", version, about, propagate_version = true)]
+#[command(name = "fedscaler", version, propagate_version = true)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -47,7 +47,13 @@ pub struct RunArguments {
     #[arg(long, value_enum, default_value_t = Logs::Text)]
     pub log_format: Logs,
     /// What is logged, as tracing filters say it.
-    #[arg(long, env = "RUST_LOG", default_value = "info", value_name = "FILTER")]
+    // Each failed call is told by whoever made it, with what it was for.
+    #[arg(
+        long,
+        env = "RUST_LOG",
+        default_value = "info,kube_client::client::builder=off,tokio_cron_scheduler=warn",
+        value_name = "FILTER"
+    )]
     pub log_filter: String,
 }
 

@@ -325,6 +325,9 @@ where
     }
 
     fn recover(&mut self) {
+        if self.failures > 0 {
+            tracing::info!(watch = self.board.name, "the watch is back");
+        }
         self.failures = 0;
         self.board.set(WatchState::Synced);
     }
@@ -410,11 +413,23 @@ where
     async fn fail(&mut self, error: &CallError) -> Recovery {
         self.failures = self.failures.saturating_add(1);
         self.metrics.failed(error.class());
-        tracing::debug!(watch = self.board.name, %error, "the watch broke");
+        self.tell(error);
         let (state, pause, recovery) = self.verdict(error);
         self.board.set(state);
         tokio::time::sleep(pause).await;
         recovery
+    }
+
+    /// Says the first failure of a row aloud. That a server has forgotten an old version is its ordinary course.
+    fn tell(&self, error: &CallError) {
+        let watch = &self.board.name;
+        if matches!(error, CallError::Gone(_)) {
+            tracing::debug!(watch, %error, "the watch starts over");
+        } else if self.failures == 1 {
+            tracing::warn!(watch, %error, "the watch broke and is tried again");
+        } else {
+            tracing::debug!(watch, %error, failures = self.failures, "the watch broke again");
+        }
     }
 
     fn verdict(&self, error: &CallError) -> (WatchState, Duration, Recovery) {
