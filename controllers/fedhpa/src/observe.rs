@@ -22,24 +22,39 @@ use fedscaler_core::{
 use fedscaler_crds::{CronHpa, FedHpa, fedhpa::CapacitySource};
 use fedscaler_karmada::{
     binding::{self, Binding, Division},
+    caches::View,
     error::{ReadError, Unreadable},
     freshness::Health,
     hpa::Limited,
     placement::{self, Exclusion},
+    plane::ControlPlane,
     room::{self, ReadsRoom},
     template::{self, KindError, Retained, Retention, Template, Workload, WorkloadKind},
     types,
     work::{self, Applied, Tenure},
     workload::MemberWorkload as MemberReading,
 };
-use fedscaler_runtime::time::from_wire;
+use fedscaler_runtime::{clock::SharedClock, time::from_wire, watch::Cache};
 use kube::{Resource, ResourceExt as _};
 
 use crate::{
     admit::{Admitted, Target},
-    context::Context,
     finalizer, memory,
 };
+
+/// What can be seen of everything, and when. Whoever has only this writes nothing.
+pub struct Sight {
+    /// The control plane, for what no watch brings.
+    pub plane: ControlPlane,
+    /// The wall clock.
+    pub clock: SharedClock,
+    /// Karmada's objects as last seen.
+    pub karmada: View,
+    /// All FedHPAs as last seen.
+    pub fed_hpas: Cache<FedHpa>,
+    /// All CronHPAs as last seen.
+    pub cron_hpas: Cache<CronHpa>,
+}
 
 /// What was seen: the facts, and the objects that writes are decided on.
 #[derive(Debug)]
@@ -57,21 +72,21 @@ pub struct Observed {
 }
 
 /// Observes. Fails only where an API server does not answer: what is missing or cannot be used is a fact.
-pub async fn observe(cx: &Context, object: &FedHpa, admitted: &Admitted) -> Result<Observed, ReadError> {
-    let now = cx.clock.now();
-    let (workload, template, target) = target(cx, admitted).await?;
-    let binding = match workload.as_ref().and_then(|workload| cx.karmada.binding(workload)) {
+pub async fn observe(sight: &Sight, object: &FedHpa, admitted: &Admitted) -> Result<Observed, ReadError> {
+    let now = sight.clock.now();
+    let (workload, template, target) = target(sight, admitted).await?;
+    let binding = match workload.as_ref().and_then(|workload| sight.karmada.binding(workload)) {
         Some(binding) => Some(Binding::read(&binding)?),
         None => None,
     };
     let scene = Scene {
-        cx,
+        sight,
         admitted,
         now,
         workload: workload.as_ref(),
         template: template.as_ref(),
         binding: binding.as_ref(),
-        hpa_works: cx.karmada.hpa_works(&admitted.namespace, &admitted.target.name),
+        hpa_works: sight.karmada.hpa_works(&admitted.namespace, &admitted.target.name),
     };
     let facts = Facts {
         now,
@@ -79,9 +94,9 @@ pub async fn observe(cx: &Context, object: &FedHpa, admitted: &Admitted) -> Resu
         finalized: finalizer::is_on(object),
         target,
         binding: binding.as_ref().map(binding_facts),
-        holder: holder(cx, object, admitted),
+        holder: holder(sight, object, admitted),
         rivals: scene.rivals(),
-        published: published(cx, admitted),
+        published: published(sight, admitted),
         clusters: scene.clusters(),
         memory: memory::recall(object.status.as_ref()),
     };
@@ -90,11 +105,11 @@ pub async fn observe(cx: &Context, object: &FedHpa, admitted: &Admitted) -> Resu
 }
 
 async fn target(
-    cx: &Context,
+    sight: &Sight,
     admitted: &Admitted,
 ) -> Result<(Option<Workload>, Option<Template>, facts::Target), ReadError> {
     let Target { api_version, kind, name } = &admitted.target;
-    let kind = match WorkloadKind::discover(&cx.plane, api_version, kind).await {
+    let kind = match WorkloadKind::discover(&sight.plane, api_version, kind).await {
         Ok(kind) => kind,
         Err(KindError::Call(error)) => return Err(error.into()),
         Err(error) => return Ok((None, None, facts::Target::Unfit(error.to_string()))),
@@ -110,14 +125,14 @@ async fn target(
     if let Some(unfit) = unfit {
         return Ok((Some(workload), None, facts::Target::Unfit(unfit)));
     }
-    let template = match template::get(&cx.plane, &workload).await {
+    let template = match template::get(&sight.plane, &workload).await {
         Ok(template) => template,
         Err(error) if error.is_absence() => return Ok((Some(workload), None, facts::Target::Missing)),
         Err(error) => return Err(error),
     };
     let replicas = match template.replicas {
         Some(replicas) => replicas,
-        None => template::read_scale(&cx.plane, &workload).await?.replicas,
+        None => template::read_scale(&sight.plane, &workload).await?.replicas,
     };
     let fact = facts::Target::Found(facts::Template {
         version: template.resource_version.clone(),
@@ -152,13 +167,13 @@ fn binding_facts(binding: &Binding) -> facts::Binding {
 }
 
 /// The oldest FedHPA of a target holds it; among equals the first by name.
-fn holder(cx: &Context, object: &FedHpa, admitted: &Admitted) -> Option<String> {
+fn holder(sight: &Sight, object: &FedHpa, admitted: &Admitted) -> Option<String> {
     let age = |object: &FedHpa| {
         let created = object.creation_timestamp().map(|created| from_wire(&created));
         (created.unwrap_or(DateTime::<Utc>::MAX_UTC), object.name_any())
     };
     let mine = age(object);
-    let rivals = cx.fed_hpas.within(&admitted.namespace);
+    let rivals = sight.fed_hpas.within(&admitted.namespace);
     let older = rivals.iter().filter(|rival| rival.uid().as_deref() != Some(&admitted.uid));
     let older = older.filter(|rival| same_target(rival, &admitted.target)).filter(|rival| age(rival) < mine);
     let first = older.min_by_key(|rival| age(rival))?;
@@ -175,12 +190,12 @@ fn same_target(other: &FedHpa, target: &Target) -> bool {
 }
 
 /// The bounds that the CronHPA which owns this FedHPA publishes: the oldest that aims at it.
-fn published(cx: &Context, admitted: &Admitted) -> Option<Published> {
+fn published(sight: &Sight, admitted: &Admitted) -> Option<Published> {
     let aims = |cron: &&Arc<CronHpa>| {
         let target = &cron.spec.scale_target_ref;
         target.kind == "FedHPA" && target.name == admitted.name && cron.metadata.deletion_timestamp.is_none()
     };
-    let crons = cx.cron_hpas.within(&admitted.namespace);
+    let crons = sight.cron_hpas.within(&admitted.namespace);
     let owner = crons.iter().filter(aims).min_by_key(|cron| {
         let created = cron.creation_timestamp().map(|created| from_wire(&created));
         (created.unwrap_or(DateTime::<Utc>::MAX_UTC), cron.name_any())
@@ -197,7 +212,7 @@ fn published(cx: &Context, admitted: &Admitted) -> Option<Published> {
 }
 
 struct Scene<'a> {
-    cx: &'a Context,
+    sight: &'a Sight,
     admitted: &'a Admitted,
     now: DateTime<Utc>,
     workload: Option<&'a Workload>,
@@ -208,7 +223,8 @@ struct Scene<'a> {
 
 impl Scene<'_> {
     fn rivals(&self) -> Vec<String> {
-        let works = self.cx.karmada.foreign_hpa_works(&self.admitted.namespace, &self.admitted.target.name);
+        let works =
+            self.sight.karmada.foreign_hpa_works(&self.admitted.namespace, &self.admitted.target.name);
         if works.is_empty() {
             return Vec::new();
         }
@@ -221,13 +237,13 @@ impl Scene<'_> {
     }
 
     fn clusters(&self) -> BTreeMap<String, Cluster> {
-        let clusters = self.cx.karmada.clusters.all();
+        let clusters = self.sight.karmada.clusters.all();
         let candidacy = match self.binding {
             Some(binding) => placement::candidates(binding, clusters.iter().map(AsRef::as_ref)),
             None => BTreeMap::new(),
         };
         let works =
-            self.workload.map(|workload| self.cx.karmada.workload_works(workload)).unwrap_or_default();
+            self.workload.map(|workload| self.sight.karmada.workload_works(workload)).unwrap_or_default();
         let named = self.named();
         let hpas: BTreeMap<_, _> = self.ours().collect();
         let concerned = clusters.iter().filter(|cluster| {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
@@ -46,7 +47,7 @@ pub struct Decision {
 }
 
 /// One write.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "write", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Write {
     /// Our finalizer, before anything else of ours exists.
@@ -91,7 +92,7 @@ pub enum Write {
 }
 
 /// A cluster's part of the whole.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Part {
     /// The cluster's share.
     pub share: u32,
@@ -117,7 +118,7 @@ pub struct ClusterView {
 }
 
 /// What a cluster is doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 pub enum Phase {
     /// It has an HPA with its share.
     Active,

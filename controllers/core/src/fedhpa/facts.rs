@@ -6,18 +6,21 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::{bounds::Published, policy::Bounds, rebalance::InForceSplit};
-use crate::{reading::Reading, room::Free};
+use crate::{reading::Reading, room::Free, time::Time};
 
 /// Everything one decision is made from.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Facts {
     /// The time of the observation.
+    #[schemars(with = "Time")]
     pub now: DateTime<Utc>,
     /// Since when the FedHPA is being deleted, if it is.
+    #[schemars(with = "Option<Time>")]
     pub deleting: Option<DateTime<Utc>>,
     /// Whether our finalizer is on it.
     pub finalized: bool,
@@ -38,7 +41,7 @@ pub struct Facts {
 }
 
 /// The workload's template.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Target {
     /// It does not exist.
@@ -50,8 +53,8 @@ pub enum Target {
 }
 
 /// A workload's template as far as scaling goes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Template {
     /// Its resourceVersion.
     pub version: String,
@@ -64,8 +67,8 @@ pub struct Template {
 }
 
 /// The ResourceBinding as far as replicas go.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Binding {
     /// Its resourceVersion.
     pub version: String,
@@ -80,6 +83,7 @@ pub struct Binding {
     /// How replicas are placed.
     pub placement: Placement,
     /// When the scheduler last divided.
+    #[schemars(with = "Option<Time>")]
     pub divided: Option<DateTime<Utc>>,
     /// The fewest clusters that the spread constraints demand.
     pub min_groups: Option<u32>,
@@ -88,7 +92,7 @@ pub struct Binding {
 }
 
 /// Whether the scheduler may divide.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Scheduling {
     /// It may.
@@ -100,7 +104,7 @@ pub enum Scheduling {
 }
 
 /// How the policy places replicas.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Placement {
     /// Each cluster has a part.
@@ -112,14 +116,15 @@ pub enum Placement {
 }
 
 /// One member cluster.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Cluster {
     /// Its labels.
     pub labels: BTreeMap<String, String>,
     /// Whether the placement admits it.
     pub candidacy: Candidacy,
     /// Since when it cannot be reached, if so.
+    #[schemars(with = "Option<Time>")]
     pub lost: Option<DateTime<Utc>>,
     /// Room for more replicas.
     pub free: Reading<Free>,
@@ -132,7 +137,7 @@ pub struct Cluster {
 }
 
 /// Whether the placement admits a cluster.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Candidacy {
     /// It does.
@@ -144,8 +149,8 @@ pub enum Candidacy {
 }
 
 /// The workload in a member, from its Work's status.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct MemberWorkload {
     /// Pods, including a rollout's surge: for display.
     pub replicas: u32,
@@ -154,14 +159,15 @@ pub struct MemberWorkload {
 }
 
 /// Our HPA for a member, from its Work.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct MemberHpa {
     /// The bounds that the Work's manifest has.
     pub bounds: Bounds,
     /// What may still be in effect from before.
     pub before: Bounds,
     /// When the bounds were last changed.
+    #[schemars(with = "Time")]
     pub since: DateTime<Utc>,
     /// The Work is being deleted.
     pub leaving: bool,
@@ -172,8 +178,8 @@ pub struct MemberHpa {
 }
 
 /// What a member's HPA tells.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct HpaReport {
     /// The scale's spec at the start of its last sync.
     pub current: u32,
@@ -190,11 +196,10 @@ pub struct HpaReport {
 }
 
 /// What the status remembers.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Memory {
     /// The split in force.
-    #[serde(skip)]
     pub split: Option<InForceSplit>,
     /// The last write-back round.
     pub round: Option<Round>,
@@ -203,25 +208,28 @@ pub struct Memory {
 }
 
 /// A write-back round.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Round {
     /// The template's resourceVersion that our scale write returned.
     pub template_version: String,
     /// The replicas written.
     pub replicas: u32,
     /// When it started.
+    #[schemars(with = "Time")]
     pub started: DateTime<Utc>,
     /// When the binding had caught up.
+    #[schemars(with = "Option<Time>")]
     pub acknowledged: Option<DateTime<Utc>>,
 }
 
 /// Resets of the template's replicas by others, within a window.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Resets {
     /// How many.
     pub count: u32,
     /// When the window began.
+    #[schemars(with = "Option<Time>")]
     pub since: Option<DateTime<Utc>>,
 }

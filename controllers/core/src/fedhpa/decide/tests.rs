@@ -1,5 +1,5 @@
 //! Golden scenarios are in [`scenarios`] and [`refusals`], single moments in [`moments`]; what holds of every course and of any facts at all in
-//! [`courses`] and [`accidents`].
+//! [`courses`] and [`accidents`]; [`suppositions`] holds what-ifs against what happens.
 
 mod accidents;
 mod courses;
@@ -8,5 +8,6 @@ mod plane;
 mod refusals;
 mod scenarios;
 mod story;
+mod suppositions;
 
 use super::*;
