@@ -5,6 +5,7 @@
 
 pub mod cli;
 pub mod crds;
+pub mod explain;
 pub mod run;
 pub mod sandbox;
 pub mod suite;
@@ -21,6 +22,7 @@ pub fn main() -> ExitCode {
     let outcome = match cli.command {
         Command::Run(arguments) => run::command(&arguments),
         Command::Sandbox(arguments) => sandbox::command(&arguments),
+        Command::Explain(arguments) => explain::command(&arguments),
         Command::Crds(arguments) => crds::command(&arguments),
     };
     match outcome {

@@ -8,7 +8,7 @@ use fedscaler_karmada::plane::ControlPlane;
 use fedscaler_runtime::{events::EventWriter, leadership::Term};
 use kube::Client;
 
-use crate::{metrics::FedHpaMetrics, observe::Sight};
+use crate::{metrics::FedHpaMetrics, sight::Sight};
 
 /// How long one call to the API server may take.
 pub const CALL_BUDGET: Duration = Duration::from_secs(10);

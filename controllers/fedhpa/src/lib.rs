@@ -13,6 +13,7 @@ pub mod metrics;
 pub mod observe;
 pub mod reconcile;
 pub mod report;
+pub mod sight;
 pub mod wakes;
 
 mod run;

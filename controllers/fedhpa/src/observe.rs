@@ -22,39 +22,24 @@ use fedscaler_core::{
 use fedscaler_crds::{CronHpa, FedHpa, fedhpa::CapacitySource};
 use fedscaler_karmada::{
     binding::{self, Binding, Division},
-    caches::View,
     error::{ReadError, Unreadable},
     freshness::Health,
     hpa::Limited,
     placement::{self, Exclusion},
-    plane::ControlPlane,
     room::{self, ReadsRoom},
     template::{self, KindError, Retained, Retention, Template, Workload, WorkloadKind},
     types,
     work::{self, Applied, Tenure},
     workload::MemberWorkload as MemberReading,
 };
-use fedscaler_runtime::{clock::SharedClock, time::from_wire, watch::Cache};
+use fedscaler_runtime::time::from_wire;
 use kube::{Resource, ResourceExt as _};
 
 use crate::{
     admit::{Admitted, Target},
     finalizer, memory,
+    sight::Sight,
 };
-
-/// What can be seen of everything, and when. Whoever has only this writes nothing.
-pub struct Sight {
-    /// The control plane, for what no watch brings.
-    pub plane: ControlPlane,
-    /// The wall clock.
-    pub clock: SharedClock,
-    /// Karmada's objects as last seen.
-    pub karmada: View,
-    /// All FedHPAs as last seen.
-    pub fed_hpas: Cache<FedHpa>,
-    /// All CronHPAs as last seen.
-    pub cron_hpas: Cache<CronHpa>,
-}
 
 /// What was seen: the facts, and the objects that writes are decided on.
 #[derive(Debug)]

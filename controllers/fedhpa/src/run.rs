@@ -20,8 +20,8 @@ use kube::Client;
 use crate::{
     context::{CALL_BUDGET, Context},
     metrics::FedHpaMetrics,
-    observe::Sight,
     reconcile::reconcile,
+    sight::Sight,
     wakes,
 };
 
