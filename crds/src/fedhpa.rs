@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 pub use self::status::{
-    BoundsInForce, CapacitySourceInUse, ClusterPhase, ClusterStatus, FedHpaStatus, Release, Resets,
-    ShareRecord, SplitRecord, Totals, WriteBackRound,
+    BoundsInForce, CapacitySourceInUse, ClusterPhase, ClusterStatus, CoverRecord, FedHpaStatus, Release,
+    Resets, ShareRecord, SplitRecord, Totals, WriteBackRound,
 };
 use crate::target::ScaleTargetRef;
 

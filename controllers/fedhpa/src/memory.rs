@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use fedscaler_core::fedhpa::{
+    cover::Cover,
     facts::{Memory, Resets, Round},
     policy::Bounds,
     rebalance::InForceSplit,
@@ -35,7 +36,12 @@ fn recalled_split(status: &FedHpaStatus) -> Option<InForceSplit> {
         fingerprint: split.spec_hash.clone()?,
         adopted: from_wire(&split.time),
         change: Change::ALL.into_iter().find(|change| change.as_str() == split.reason)?,
+        cover: split.cover.as_ref().and_then(recalled_cover),
     })
+}
+
+fn recalled_cover(cover: &wire::CoverRecord) -> Option<Cover> {
+    Some(Cover { min: replicas(cover.min_replicas)?, until: from_wire(&cover.until_time) })
 }
 
 fn recalled_share(share: &ShareRecord) -> Option<(String, Bounds)> {
@@ -77,6 +83,10 @@ pub fn record_split(split: &InForceSplit) -> SplitRecord {
         reason: split.change.as_str().to_owned(),
         spec_hash: Some(split.fingerprint.clone()),
         shares: split.shares.iter().map(share).collect(),
+        cover: split.cover.map(|cover| wire::CoverRecord {
+            min_replicas: to_wire_replicas(cover.min),
+            until_time: to_wire(cover.until),
+        }),
     }
 }
 
@@ -112,6 +122,7 @@ mod tests {
             fingerprint: "00ff".to_owned(),
             adopted: at,
             change: Change::Saturated,
+            cover: Some(Cover { min: 5, until: at }),
         };
         let round = Round { template_version: "17".into(), replicas: 5, started: at, acknowledged: Some(at) };
         let resets = Resets { count: 2, since: Some(at) };
@@ -138,6 +149,7 @@ mod tests {
             reason: "Whim".to_owned(),
             spec_hash: None,
             shares: Vec::new(),
+            cover: None,
         };
         let status = FedHpaStatus { split: Some(split), ..FedHpaStatus::default() };
         assert_eq!(recall(Some(&status)).split, None);

@@ -195,6 +195,21 @@ pub struct SplitRecord {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["cluster".into()]))]
     pub shares: Vec<ShareRecord>,
+    /// A higher minimum for a while, so that the clusters that are left hold what ran in those that were lost. Absent:
+    /// nothing is covered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cover: Option<CoverRecord>,
+}
+
+/// A minimum that is higher for a while than was asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CoverRecord {
+    /// Least number of replicas over the clusters that are left.
+    #[schemars(range(min = 0))]
+    pub min_replicas: i32,
+    /// Until then at most; it ends earlier when no cluster is lost any more.
+    pub until_time: Time,
 }
 
 /// One cluster's share of a division.

@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use super::{
     bounds::{self, InForce, Yielded},
     counts::{Count, count},
+    cover::{self, Cover, steerable},
     decision::{Decision, FedHpaCondition as Condition, Part, Write},
     facts::{
         Binding, Candidacy, Cluster, Facts, HpaReport, MemberHpa, Placement, Scheduling, Target, Template,
@@ -126,6 +127,14 @@ struct Divided {
     claims: BTreeMap<String, Claim>,
 }
 
+/// A split that replaces the one in force.
+struct Adopted {
+    floors: Floors,
+    change: Change,
+    clusters: Vec<String>,
+    cover: Option<Cover>,
+}
+
 /// The steady course: target, binding and policy are there and can be worked with.
 struct Steady<'a> {
     policy: &'a Policy,
@@ -201,18 +210,29 @@ impl Steady<'_> {
         }
         let mut divided = Divided { totals: in_force.bounds, fingerprint: fingerprint(self.policy), claims };
         match &self.facts.memory.split {
-            None => self.adopt(divided, Floors::UnderWhatRuns, Change::First, Vec::new(), decision),
+            None => {
+                let (floors, change) = (Floors::UnderWhatRuns, Change::First);
+                self.adopt(divided, Adopted { floors, change, clusters: Vec::new(), cover: None }, decision)
+            }
             Some(previous) => {
                 homing::homeward(divided.totals.max, &mut divided.claims);
-                self.reconsider(previous, divided, decision)
+                self.reconsider(previous, divided, counts, decision)
             }
         }
     }
 
     /// Keeps the split in force or takes the ideal.
-    fn reconsider(&self, previous: &InForceSplit, divided: Divided, decision: &mut Decision) -> InForceSplit {
-        let ideal = split::ideal(
+    fn reconsider(
+        &self,
+        previous: &InForceSplit,
+        divided: Divided,
+        counts: &BTreeMap<String, Count>,
+        decision: &mut Decision,
+    ) -> InForceSplit {
+        let left = cover::left(previous.cover, self.facts);
+        let ideal = split::covering(
             divided.totals,
+            left.map_or(0, |cover| cover.min),
             groups(self.binding),
             &divided.claims,
             Floors::ByWeight,
@@ -225,6 +245,7 @@ impl Steady<'_> {
             fingerprint: &divided.fingerprint,
             claims: &divided.claims,
             saturated: &decision.saturated,
+            cover: left,
             now: self.facts.now,
         };
         match rebalance::verdict(&question, &self.policy.rebalance) {
@@ -234,10 +255,14 @@ impl Steady<'_> {
                 }
                 decision.look_again_by(until);
                 decision.unplaced = divided.totals.max.saturating_sub(split::total(&previous.shares).max);
+                note_cover(left, decision);
                 previous.clone()
             }
             Verdict::Adopt { change, clusters } => {
-                self.adopt(divided, Floors::ByWeight, change, clusters, decision)
+                let stay = divided.claims.keys();
+                let cover = cover::after_loss(&clusters, stay, left, divided.totals, self.facts, counts);
+                let adopted = Adopted { floors: Floors::ByWeight, change, clusters, cover };
+                self.adopt(divided, adopted, decision)
             }
         }
     }
@@ -245,14 +270,14 @@ impl Steady<'_> {
     fn adopt(
         &self,
         divided: Divided,
-        floors: Floors,
-        change: Change,
-        clusters: Vec<String>,
+        Adopted { floors, change, clusters, cover }: Adopted,
         decision: &mut Decision,
     ) -> InForceSplit {
         decision.trail.note(Reason::Adopted { change, clusters });
-        let ideal =
-            split::ideal(divided.totals, groups(self.binding), &divided.claims, floors, &mut decision.trail);
+        note_cover(cover, decision);
+        let covered = cover.map_or(0, |cover| cover.min);
+        let (groups, trail) = (groups(self.binding), &mut decision.trail);
+        let ideal = split::covering(divided.totals, covered, groups, &divided.claims, floors, trail);
         decision.unplaced = ideal.unplaced;
         let share = |name: String| {
             let share = ideal.shares.get(&name).copied().unwrap_or_default();
@@ -264,6 +289,7 @@ impl Steady<'_> {
             fingerprint: divided.fingerprint,
             adopted: self.facts.now,
             change,
+            cover,
         }
     }
 
@@ -290,7 +316,7 @@ impl Steady<'_> {
     ) -> BTreeMap<String, Claim> {
         let mut claims = BTreeMap::new();
         for (name, cluster) in &self.facts.clusters {
-            if cluster.candidacy != Candidacy::Candidate || cluster.lost.is_some() {
+            if cluster.candidacy != Candidacy::Candidate || !steerable(cluster) {
                 continue;
             }
             let Some(terms) = self.policy.distribution.terms(name, &cluster.labels) else { continue };
@@ -325,7 +351,7 @@ impl Steady<'_> {
     }
 
     fn step(&self, totals: Bounds, shares: &Shares, counts: &BTreeMap<String, Count>) -> Step {
-        let reachable = self.facts.clusters.iter().filter(|(_, cluster)| cluster.lost.is_none());
+        let reachable = self.facts.clusters.iter().filter(|(_, cluster)| steerable(cluster));
         let standings = reachable
             .map(|(name, cluster)| (name.clone(), self.standing(name, cluster, counts.get(name))))
             .collect();
@@ -369,7 +395,7 @@ impl Steady<'_> {
                 decision.writes.push(Write::RemoveHpa { cluster: name.clone() });
                 continue;
             }
-            let kept = cluster.hpa.as_ref().filter(|hpa| !hpa.leaving && cluster.lost.is_none());
+            let kept = cluster.hpa.as_ref().filter(|hpa| !hpa.leaving && steerable(cluster));
             let kept = kept.map(|hpa| Install { bounds: hpa.bounds, before: hpa.before });
             if let Some(install) = step.install.get(name).copied().or(kept) {
                 let share = split.shares.get(name).map_or(0, |share| share.max).max(1);
@@ -421,6 +447,13 @@ impl Steady<'_> {
         wanted.extend(step.wake.iter().map(|(name, replicas)| (name.clone(), *replicas)));
         wanted.retain(|name, _| !step.vacate.contains(name));
         wanted
+    }
+}
+
+fn note_cover(cover: Option<Cover>, decision: &mut Decision) {
+    if let Some(cover) = cover {
+        decision.trail.note(Reason::Covering { min: cover.min });
+        decision.look_again_by(Some(cover.until));
     }
 }
 

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use super::{
     counts::{Basis, Count},
+    cover::steerable,
     decide::room,
     decision::{ClusterView, Decision, FedHpaCondition as Condition, Phase},
     facts::{Candidacy, Cluster, Facts},
@@ -97,7 +98,7 @@ impl Scene<'_> {
 
     /// What lost clusters may run: their frozen max, or what Karmada left there.
     fn overshoot(&self) -> u32 {
-        let lost = self.facts.clusters.iter().filter(|(_, cluster)| cluster.lost.is_some());
+        let lost = self.facts.clusters.iter().filter(|(_, cluster)| !steerable(cluster));
         let may_run = lost.map(|(name, cluster)| match &cluster.hpa {
             Some(hpa) => hpa.bounds.max.max(hpa.before.max),
             None => self.counts.get(name).map_or(0, |count| count.replicas),
@@ -139,6 +140,10 @@ impl Scene<'_> {
         }
         if cluster.lost.is_some() {
             return "unreachable: the last known numbers stand".to_owned();
+        }
+        if cluster.candidacy == Candidacy::Evicting {
+            return "Karmada takes the workload away: the HPA stays as it is, others cover what runs here"
+                .to_owned();
         }
         if let Some(blocked) = cluster.hpa.as_ref().and_then(|hpa| hpa.blocked.as_ref()) {
             return format!("the HPA could not be applied: {blocked}");

@@ -89,6 +89,7 @@ fn memory() -> impl Strategy<Value = Memory> {
         fingerprint: "other".into(),
         adopted: at(NOW - 500),
         change: Change::Drift,
+        cover: None,
     });
     let round = (0_u32..20, 0_i64..100).prop_map(|(replicas, ago)| Round {
         template_version: "7".into(),
