@@ -25,6 +25,7 @@ pub fn recall(status: Option<&FedHpaStatus>) -> Memory {
         split: recalled_split(status),
         round: status.write_back.as_ref().map(recalled_round),
         resets: status.resets.as_ref().map(recalled_resets).unwrap_or_default(),
+        releasing_since: status.release.as_ref().map(|release| from_wire(&release.started_time)),
     }
 }
 
@@ -136,10 +137,14 @@ mod tests {
             split: Some(record_split(&split)),
             write_back: Some(record_round(&round)),
             resets: record_resets(resets),
+            release: Some(wire::Release { started_time: to_wire(at) }),
             ..FedHpaStatus::default()
         };
         let memory = recall(Some(&status));
-        assert_eq!(memory, Memory { split: Some(split), round: Some(round), resets });
+        assert_eq!(
+            memory,
+            Memory { split: Some(split), round: Some(round), resets, releasing_since: Some(at) }
+        );
     }
 
     #[test]

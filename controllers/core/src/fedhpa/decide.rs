@@ -12,7 +12,8 @@ use super::{
     cover::{self, Cover, steerable},
     decision::{Decision, FedHpaCondition as Condition, Part, Write},
     facts::{
-        Binding, Candidacy, Cluster, Facts, HpaReport, MemberHpa, Placement, Scheduling, Target, Template,
+        Binding, Candidacy, Cluster, Customization, Facts, HpaReport, MemberHpa, Placement, Scheduling,
+        Target, Template,
     },
     homing,
     moves::{self, Install, Installed, Presence, Standing, Step},
@@ -36,9 +37,15 @@ pub fn decide(policy: &Policy, facts: &Facts) -> Decision {
         report::suspended(facts, &mut decision);
         return decision;
     }
+    if facts.superseded_by.is_some() {
+        let since = facts.memory.releasing_since.unwrap_or(facts.now);
+        decision.releasing_since = Some(since);
+        release::decide(facts, since, &mut decision);
+        return decision;
+    }
     match Stage::reached(facts) {
         Stage::Refused(finding) => refuse(facts, finding, &mut decision),
-        Stage::Waits(why) => report::waiting(why, &mut decision),
+        Stage::Waits(why) => report::waiting(facts, why, &mut decision),
         Stage::Holds { template, binding } => {
             Steady { policy, facts, template, binding }.decide(&mut decision);
         }
@@ -84,23 +91,27 @@ impl<'a> Stage<'a> {
             Target::Unfit(why) => return invalid("TargetUnfit", why.clone()),
             Target::Found(template) => template,
         };
+        match &facts.retention {
+            Customization::InForce => {}
+            Customization::Foreign(words) => return invalid("ForeignCustomization", words.clone()),
+            Customization::Missing(words) => return invalid("RetentionMissing", words.clone()),
+        }
+        let held = has_hpa(facts);
         let Some(binding) = &facts.binding else {
-            return Self::Waits("no ResourceBinding yet: does a PropagationPolicy select the target?");
+            return Self::Waits(if held { report::BINDING_GONE } else { report::NO_BINDING });
         };
         if binding.scheduling == Scheduling::HeldByOthers {
             let message = "someone else has suspended scheduling of the ResourceBinding; resume it first";
             return invalid("ForeignSuspension", message.to_owned());
         }
         match binding.placement {
-            Placement::Duplicated => invalid(
-                "DuplicatedPlacement",
-                "the policy duplicates replicas; a total can only be divided: set replicaSchedulingType: Divided".to_owned(),
-            ),
+            Placement::Duplicated => invalid("DuplicatedPlacement", report::duplicated(held)),
             Placement::Components => invalid(
                 "SeveralComponents",
-                "the workload has several components with counts of their own; there is no one total".to_owned(),
+                "the workload has several components with counts of their own; there is no one total"
+                    .to_owned(),
             ),
-            Placement::Divided if binding.clusters.values().all(|replicas| *replicas == 0) && !has_hpa(facts) => {
+            Placement::Divided if binding.clusters.values().all(|replicas| *replicas == 0) && !held => {
                 Self::Waits("no cluster has replicas of the target yet: not scheduled, or scaled to zero")
             }
             Placement::Divided => Self::Holds { template, binding },
@@ -390,7 +401,11 @@ impl Steady<'_> {
     /// The HPAs that are to be in the members: those that stay and those that change.
     fn distribute(&self, split: &InForceSplit, step: &Step, decision: &mut Decision) {
         let whole = split::total(&split.shares).max.max(1);
+        let mut next = 0_u32;
         for (name, cluster) in &self.facts.clusters {
+            let before = next;
+            let share = split.shares.get(name).map_or(0, |share| share.max);
+            next = next.saturating_add(share);
             if step.remove.contains(name) {
                 decision.writes.push(Write::RemoveHpa { cluster: name.clone() });
                 continue;
@@ -398,8 +413,7 @@ impl Steady<'_> {
             let kept = cluster.hpa.as_ref().filter(|hpa| !hpa.leaving && steerable(cluster));
             let kept = kept.map(|hpa| Install { bounds: hpa.bounds, before: hpa.before });
             if let Some(install) = step.install.get(name).copied().or(kept) {
-                let share = split.shares.get(name).map_or(0, |share| share.max).max(1);
-                let part = Part { share, whole };
+                let part = Part { share: share.max(1), before, whole };
                 decision.writes.push(Write::EnsureHpa { cluster: name.clone(), install, part });
             }
         }

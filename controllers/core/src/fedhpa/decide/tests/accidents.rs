@@ -77,6 +77,7 @@ fn cluster() -> impl Strategy<Value = Cluster> {
             workload,
             retained,
             hpa,
+            left_out: Vec::new(),
         })
 }
 
@@ -101,6 +102,7 @@ fn memory() -> impl Strategy<Value = Memory> {
         split,
         round,
         resets: Resets::default(),
+        releasing_since: None,
     })
 }
 
@@ -114,6 +116,9 @@ fn facts() -> impl Strategy<Value = Facts> {
                 now: at(NOW),
                 deleting: None,
                 finalized: true,
+                superseded_by: None,
+                retention: Customization::InForce,
+                reflection: Customization::InForce,
                 target: Target::Found(Template {
                     version: "9".into(),
                     replicas,
