@@ -4,7 +4,7 @@
 //! says which one is held, and is written before anything of ours is on a new one; where it says nothing, the objects
 //! do. Knows nothing of how a target is given back.
 
-use fedscaler_crds::{FedHpa, FedHpaStatus, ScaleTargetRef};
+use fedscaler_crds::{FedHpa, ScaleTargetRef};
 use fedscaler_karmada::caches::Subject;
 
 use crate::{
@@ -26,19 +26,19 @@ impl From<Subject> for Target {
 }
 
 impl Target {
-    /// Whether both name the same object: the group and not the version makes a kind.
-    pub fn is_same(&self, other: &Self) -> bool {
-        self.name == other.name && self.kind == other.kind && self.group() == other.group()
-    }
-
-    fn group(&self) -> &str {
-        self.api_version.split_once('/').map_or("", |(group, _)| group)
+    /// Whether a reference names this object: the group and not the version makes a kind.
+    pub fn is_named_by(&self, wire: &ScaleTargetRef) -> bool {
+        let group = |api_version: &str| api_version.split_once('/').map_or(0, |(group, _)| group.len());
+        let (ours, theirs) = (group(&self.api_version), group(&wire.api_version));
+        self.name == wire.name
+            && self.kind == wire.kind
+            && self.api_version[..ours] == wire.api_version[..theirs]
     }
 }
 
 /// The target that a FedHPA holds, as its status says.
-pub fn recorded(status: Option<&FedHpaStatus>) -> Option<Target> {
-    status.and_then(|status| status.target.as_ref()).map(Target::from)
+pub fn recorded(object: &FedHpa) -> Option<&ScaleTargetRef> {
+    object.status.as_ref()?.target.as_ref()
 }
 
 /// The same FedHPA, about the target that it has to deal with first.
@@ -58,31 +58,29 @@ fn superseded(cx: &Context, object: &FedHpa, admitted: &Admitted) -> Option<Targ
     if !finalizer::is_on(object) {
         return None;
     }
-    if let Some(recorded) = recorded(object.status.as_ref()) {
-        return Some(recorded).filter(|held| !held.is_same(&admitted.target));
+    if let Some(recorded) = recorded(object) {
+        return Some(Target::from(recorded)).filter(|_| !admitted.target.is_named_by(recorded));
     }
     let held = cx.karmada.held_for(&admitted.namespace, &admitted.uid);
-    held.into_iter().map(Target::from).find(|held| !held.is_same(&admitted.target))
+    held.into_iter().map(Target::from).find(|held| !held.is_named_by(&object.spec.scale_target_ref))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn target(api_version: &str, kind: &str, name: &str) -> Target {
-        Target { api_version: api_version.into(), kind: kind.into(), name: name.into() }
+    fn wire(api_version: &str, kind: &str, name: &str) -> ScaleTargetRef {
+        ScaleTargetRef { api_version: api_version.into(), kind: kind.into(), name: name.into() }
     }
 
     #[test]
     fn another_version_of_the_same_kind_is_the_same_target() {
-        let web = target("apps/v1", "Deployment", "web");
-        assert!(web.is_same(&target("apps/v1beta1", "Deployment", "web")));
-        assert!(!web.is_same(&target("apps/v1", "Deployment", "api")));
-        assert!(!web.is_same(&target("apps/v1", "StatefulSet", "web")));
-        assert!(!target("apps/v1", "StatefulSet", "web").is_same(&target(
-            "apps.kruise.io/v1beta1",
-            "StatefulSet",
-            "web"
-        )));
+        let web = Target::from(&wire("apps/v1", "Deployment", "web"));
+        assert!(web.is_named_by(&wire("apps/v1beta1", "Deployment", "web")));
+        assert!(!web.is_named_by(&wire("apps/v1", "Deployment", "api")));
+        assert!(!web.is_named_by(&wire("apps/v1", "StatefulSet", "web")));
+        let set = Target::from(&wire("apps/v1", "StatefulSet", "web"));
+        assert!(!set.is_named_by(&wire("apps.kruise.io/v1beta1", "StatefulSet", "web")));
+        assert!(Target::from(&wire("v1", "Thing", "web")).is_named_by(&wire("v2", "Thing", "web")));
     }
 }

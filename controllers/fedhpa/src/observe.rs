@@ -170,11 +170,9 @@ fn holder(cx: &Context, object: &FedHpa, admitted: &Admitted, binding: Option<&B
     let mine = age(object);
     let rivals = cx.fed_hpas.within(&admitted.namespace);
     let others = || rivals.iter().filter(|rival| rival.uid().as_deref() != Some(&admitted.uid));
-    let aims = |rival: &FedHpa| Target::from(&rival.spec.scale_target_ref).is_same(&admitted.target);
-    let leaves = |rival: &FedHpa| {
-        let held = held::recorded(rival.status.as_ref());
-        held.is_some_and(|held| held.is_same(&admitted.target)) && !aims(rival) && finalizer::is_on(rival)
-    };
+    let aims = |rival: &FedHpa| admitted.target.is_named_by(&rival.spec.scale_target_ref);
+    let holds = |rival: &FedHpa| held::recorded(rival).is_some_and(|held| admitted.target.is_named_by(held));
+    let leaves = |rival: &FedHpa| holds(rival) && !aims(rival) && finalizer::is_on(rival);
     let leaving = others().find(|rival| leaves(rival));
     let older = others().filter(|rival| aims(rival) && age(rival) < mine);
     let first = leaving.or_else(|| older.min_by_key(|rival| age(rival)))?;

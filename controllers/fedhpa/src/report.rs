@@ -71,7 +71,7 @@ fn status(object: &FedHpa, facts: &Facts, decision: &Decision, outcome: &Outcome
     let decided = decision.in_force.is_some();
     let last_decision = lines(&old, decision);
     let round = outcome.round.as_ref().or(decision.round.as_ref());
-    if decision.let_go {
+    if decision.let_go && outcome.failure.is_none() {
         // What is remembered was about another target.
         return FedHpaStatus {
             observed_generation: object.metadata.generation,

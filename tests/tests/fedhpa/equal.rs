@@ -87,7 +87,7 @@ async fn four_pods_a_minute_are_four_in_three_members_too() {
     let slow = format!(
         "{QUEUE}  behavior: {{scaleUp: {{policies: [{{type: Pods, value: 4, periodSeconds: 60}}]}}}}\n"
     );
-    let minutes: Vec<(i64, u64)> = [(36, 60); 7].to_vec();
+    let minutes: Vec<(i64, u64)> = [(36, 60); 10].to_vec();
     let one = totals(1, &slow, &minutes, queue).await;
     let three = totals(3, &slow, &minutes, queue).await;
     let most = |totals: &[u64]| totals.windows(2).map(|pair| pair[1] - pair[0]).max();
