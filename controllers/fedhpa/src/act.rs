@@ -154,6 +154,10 @@ impl Hands<'_> {
         let member = self.cx.karmada.cluster(cluster);
         let admitted = self.admitted;
         let metrics = &admitted.metrics;
+        let existing = match admitted.policy.adoption {
+            Adoption::Never => Existing::Refuse,
+            Adoption::Existing => Existing::Adopt,
+        };
         let wanted = HpaWork::build(WantedHpa {
             cluster,
             namespace: &self.admitted.namespace,
@@ -161,7 +165,7 @@ impl Hands<'_> {
             spec: member_hpa::spec(&admitted.target, metrics, install.bounds, part, member.as_deref()),
             owner_uid: &self.admitted.uid,
             owner_name: &self.admitted.name,
-            existing: Existing::of(there, admitted.policy.adoption == Adoption::Existing),
+            existing: Existing::of(there, existing),
         });
         match wanted.compare(there) {
             Comparison::Same | Comparison::Deleting => Ok(()),

@@ -44,11 +44,11 @@ pub enum Existing {
 }
 
 impl Existing {
-    /// Adopts only where there is something to adopt, so that what was never the member's own goes with its Work. An
-    /// HPA that was adopted once stays so.
-    pub fn of(there: Option<&Work>, wished: bool) -> Self {
+    /// Where the user wants HPAs to be adopted, only what is in the way is, so that what was never the member's own goes
+    /// with its Work. An HPA that was adopted once stays so, whatever is wanted by now.
+    pub fn of(there: Option<&Work>, wanted: Self) -> Self {
         let adopted = |work: &Work| work.spec.preserve_resources_on_deletion == Some(true);
-        let in_the_way = |work: &Work| wished && applied(work) == Applied::Exists;
+        let in_the_way = |work: &Work| wanted == Self::Adopt && applied(work) == Applied::Exists;
         if there.is_some_and(|work| adopted(work) || in_the_way(work)) { Self::Adopt } else { Self::Refuse }
     }
 }

@@ -416,7 +416,7 @@ where
         self.tell(error);
         let (state, pause, recovery) = self.verdict(error);
         if state == WatchState::Absent && self.board.need == Need::Optional {
-            self.is_none();
+            self.nothing_is_there();
         }
         self.board.set(state);
         tokio::time::sleep(pause).await;
@@ -425,7 +425,7 @@ where
 
     /// Of a kind that is not served there are no objects: whoever waits for the list need not wait for a definition that
     /// may never come.
-    fn is_none(&self) {
+    fn nothing_is_there(&self) {
         self.shared.change(|cache| changes_between(&cache.replace(Objects::new()), Objects::new()));
     }
 

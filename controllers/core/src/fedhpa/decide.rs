@@ -96,22 +96,23 @@ impl<'a> Stage<'a> {
             Customization::Foreign(words) => return invalid("ForeignCustomization", words.clone()),
             Customization::Missing(words) => return invalid("RetentionMissing", words.clone()),
         }
-        let held = has_hpa(facts);
         let Some(binding) = &facts.binding else {
-            return Self::Waits(if held { report::BINDING_GONE } else { report::NO_BINDING });
+            return Self::Waits(if has_hpa(facts) { report::BINDING_GONE } else { report::NO_BINDING });
         };
         if binding.scheduling == Scheduling::HeldByOthers {
             let message = "someone else has suspended scheduling of the ResourceBinding; resume it first";
             return invalid("ForeignSuspension", message.to_owned());
         }
         match binding.placement {
-            Placement::Duplicated => invalid("DuplicatedPlacement", report::duplicated(held)),
+            Placement::Duplicated => invalid("DuplicatedPlacement", report::duplicated(facts)),
             Placement::Components => invalid(
                 "SeveralComponents",
                 "the workload has several components with counts of their own; there is no one total"
                     .to_owned(),
             ),
-            Placement::Divided if binding.clusters.values().all(|replicas| *replicas == 0) && !held => {
+            Placement::Divided
+                if binding.clusters.values().all(|replicas| *replicas == 0) && !has_hpa(facts) =>
+            {
                 Self::Waits("no cluster has replicas of the target yet: not scheduled, or scaled to zero")
             }
             Placement::Divided => Self::Holds { template, binding },
@@ -119,7 +120,7 @@ impl<'a> Stage<'a> {
     }
 }
 
-fn has_hpa(facts: &Facts) -> bool {
+pub(super) fn has_hpa(facts: &Facts) -> bool {
     facts.clusters.values().any(|cluster| cluster.hpa.is_some())
 }
 

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use super::{
     counts::{Basis, Count},
     cover::steerable,
-    decide::room,
+    decide::{has_hpa, room},
     decision::{ClusterView, Decision, FedHpaCondition as Condition, Phase},
     facts::{Blocked, Candidacy, Cluster, Customization, Facts},
     moves::Step,
@@ -37,10 +37,10 @@ pub(super) const BINDING_GONE: &str = "the ResourceBinding is gone: let a Propag
      delete this FedHPA; the members' HPAs stay as they are";
 
 /// What is to be done about a policy that duplicates.
-pub(super) fn duplicated(held: bool) -> String {
+pub(super) fn duplicated(facts: &Facts) -> String {
     let remedy =
         "the policy duplicates replicas; a total can only be divided: set replicaSchedulingType: Divided";
-    if held {
+    if has_hpa(facts) {
         format!("{remedy}, or delete this FedHPA; until then members go on within the bounds they have")
     } else {
         remedy.to_owned()
@@ -179,8 +179,9 @@ impl Scene<'_> {
         if share.max == 0 {
             return format!("no share: the total fits elsewhere{basis}");
         }
-        let left_out = cluster.left_out.iter().map(|words| format!("; {words}")).collect::<String>();
-        format!("share {}..{}{basis}{left_out}", share.min, share.max)
+        let share = format!("share {}..{}{basis}", share.min, share.max);
+        let words = std::iter::once(&share).chain(&cluster.left_out);
+        words.map(String::as_str).collect::<Vec<_>>().join("; ")
     }
 
     /// HPAs that did not get into their members: what to do about those that are in the way comes first.
