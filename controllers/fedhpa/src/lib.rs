@@ -7,6 +7,7 @@ pub mod act;
 pub mod admit;
 pub mod context;
 pub mod finalizer;
+pub mod held;
 pub mod member_hpa;
 pub mod memory;
 pub mod metrics;

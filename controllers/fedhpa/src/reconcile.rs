@@ -26,6 +26,7 @@ use crate::{
     act::{act, is_conflict},
     admit::{Refusal, admit},
     context::Context,
+    held::first_things_first,
     observe::observe,
     report::{report, write},
 };
@@ -73,6 +74,7 @@ pub async fn reconcile(object: Arc<FedHpa>, cx: Arc<Context>) -> Result<Action, 
         Ok(admitted) => admitted,
         Err(refusal) => return refuse(&cx, &object, &refusal).await,
     };
+    let admitted = first_things_first(&cx.sight, &object, admitted);
     let observed = observe(&cx.sight, &object, &admitted).await?;
     let decision = core::decide(&admitted.policy, &observed.facts);
     let outcome = act(&cx, &cx.term, &object, &admitted, &observed, &decision).await;

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use fedscaler_core::fedhpa::facts_file::Subject;
 use fedscaler_crds::FedHpa;
-use fedscaler_fedhpa::{admit::admit, context::CALL_BUDGET, observe::observe, sight::Sight};
+use fedscaler_fedhpa::{
+    admit::admit, context::CALL_BUDGET, held::first_things_first, observe::observe, sight::Sight,
+};
 use fedscaler_runtime::{
     client::{self, CallError},
     clock::SharedClock,
@@ -38,6 +40,7 @@ pub async fn observed(
         Refusal::new(format!("FedHPA {namespace}/{name} cannot be acted on as it is written: {why}"))
     })?;
     let sight = seen(client, clock).await?;
+    let admitted = first_things_first(&sight, &object, admitted);
     let observed = observe(&sight, &object, &admitted).await;
     let observed = observed.map_err(|why| Refusal::new(format!("cannot read the scale target: {why}")))?;
     let fed_hpa = Subject { namespace: namespace.to_owned(), name: name.to_owned() };

@@ -36,6 +36,10 @@ pub struct Decision {
     pub round: Option<Round>,
     /// Resets by others so far.
     pub resets: Resets,
+    /// Since when a target is being given back that the spec no longer names.
+    pub releasing_since: Option<DateTime<Utc>>,
+    /// Nothing is held any more of a target that the spec no longer names.
+    pub let_go: bool,
     /// Clusters at their max that want more.
     pub saturated: BTreeSet<String>,
     /// What holds.
@@ -96,8 +100,21 @@ pub enum Write {
 pub struct Part {
     /// The cluster's share.
     pub share: u32,
+    /// The shares of all clusters before it, by name.
+    pub before: u32,
     /// The whole.
     pub whole: u32,
+}
+
+impl Part {
+    /// The cluster's part of a number: the parts of all clusters add up to it. At least 1.
+    pub fn of(self, number: u32) -> u32 {
+        let whole = u64::from(self.whole.max(1));
+        let up_to = |shares: u64| u64::from(number) * shares.min(whole) / whole;
+        let before = u64::from(self.before);
+        let mine = up_to(before + u64::from(self.share)) - up_to(before);
+        u32::try_from(mine).unwrap_or(u32::MAX).max(1)
+    }
 }
 
 /// What is shown of one cluster.
@@ -177,6 +194,46 @@ impl ConditionKind for FedHpaCondition {
             Self::Contested => "Contested",
             Self::Suspended => "Suspended",
             Self::Invalid => "Invalid",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn parts(shares: &[u32], number: u32) -> Vec<u32> {
+        let whole = shares.iter().sum();
+        let mut before = 0;
+        let part = |share: &u32| {
+            let part = Part { share: *share, before, whole };
+            before += share;
+            part.of(number)
+        };
+        shares.iter().map(part).collect()
+    }
+
+    #[test]
+    fn four_pods_a_minute_stay_four() {
+        assert_eq!(parts(&[20, 20, 20], 4), [1, 1, 2]);
+        assert_eq!(parts(&[60], 4), [4]);
+        assert_eq!(parts(&[1, 1, 1], 2), [1, 1, 1], "at least one in each");
+    }
+
+    proptest! {
+        #[test]
+        fn parts_add_up_and_are_fair_to_within_one(shares in prop::collection::vec(1_u32..50, 1..8), number in 0_u32..500) {
+            let whole: u32 = shares.iter().sum();
+            let parts = parts(&shares, number);
+            let raised = parts.iter().zip(&shares).filter(|(_, share)| number * **share < whole).count();
+            let sum: u32 = parts.iter().sum();
+            prop_assert!(sum >= number && sum <= number + u32::try_from(raised).unwrap(), "{parts:?}");
+            for (part, share) in parts.iter().zip(&shares) {
+                let fair = f64::from(number) * f64::from(*share) / f64::from(whole);
+                prop_assert!((f64::from(*part) - fair).abs() <= 1.0, "{parts:?}");
+            }
         }
     }
 }

@@ -24,8 +24,16 @@ pub struct Facts {
     pub deleting: Option<DateTime<Utc>>,
     /// Whether our finalizer is on it.
     pub finalized: bool,
+    /// What the spec names as its target by now, where these facts are about another one that is still held.
+    pub superseded_by: Option<String>,
     /// The workload's template in the control plane.
     pub target: Target,
+    /// Whether members keep the replicas of workloads that bear our label.
+    #[serde(default)]
+    pub retention: Customization,
+    /// Whether the conditions and bounds of members' HPAs are reflected.
+    #[serde(default)]
+    pub reflection: Customization,
     /// The ResourceBinding of the workload.
     pub binding: Option<Binding>,
     /// `NAMESPACE/NAME` of the older FedHPA that has the same target, if any.
@@ -50,6 +58,19 @@ pub enum Target {
     Unfit(String),
     /// It is there.
     Found(Template),
+}
+
+/// Whether what we need of the way objects are interpreted is in force.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Customization {
+    /// It is.
+    #[default]
+    InForce,
+    /// Someone else's rules are, which do not do it; whose, and what to do, in words.
+    Foreign(String),
+    /// No rules are; what to do, in words.
+    Missing(String),
 }
 
 /// A workload's template as far as scaling goes.
@@ -134,6 +155,9 @@ pub struct Cluster {
     pub retained: bool,
     /// Our HPA there.
     pub hpa: Option<MemberHpa>,
+    /// What an HPA there has to go without, since the cluster is too old for it, in words.
+    #[serde(default)]
+    pub left_out: Vec<String>,
 }
 
 /// Whether the placement admits a cluster.
@@ -174,7 +198,17 @@ pub struct MemberHpa {
     /// What the HPA last told.
     pub report: Reading<HpaReport>,
     /// Why the HPA could not be put into the member, if so.
-    pub blocked: Option<String>,
+    pub blocked: Option<Blocked>,
+}
+
+/// Why an HPA could not be put into a member.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Blocked {
+    /// The member has an HPA of its own of that name.
+    Exists,
+    /// The member did not take it, for this reason.
+    Refused(String),
 }
 
 /// What a member's HPA tells.
@@ -205,6 +239,9 @@ pub struct Memory {
     pub round: Option<Round>,
     /// How often others reset the template's replicas.
     pub resets: Resets,
+    /// Since when a target is being given back that the spec no longer names.
+    #[schemars(with = "Option<Time>")]
+    pub releasing_since: Option<DateTime<Utc>>,
 }
 
 /// A write-back round.

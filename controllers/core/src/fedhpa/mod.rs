@@ -5,7 +5,8 @@
 //! of how a fact was read; the controller observes, calls [`decide`] and acts.
 //!
 //! The rooms: [`policy`] and [`facts`] go in; [`bounds`] composes totals, [`apportion`] divides a number,
-//! [`homing`] and [`split`] find the ideal shares, [`rebalance`] says whether to leave the old ones, [`moves`] takes the next
+//! [`homing`] and [`split`] find the ideal shares, [`rebalance`] says whether to leave the old ones, [`cover`] what survivors
+//! of lost clusters hold meanwhile, [`moves`] takes the next
 //! safe step towards them, [`counts`] reads back what runs, [`write_back`] keeps the control plane's numbers
 //! true; [`decision`] and [`trail`] come out. [`what_if`] asks what would be decided if something were otherwise, and
 //! [`facts_file`] keeps facts for later.
@@ -13,6 +14,7 @@
 pub mod apportion;
 pub mod bounds;
 pub mod counts;
+pub mod cover;
 mod decide;
 pub mod decision;
 pub mod facts;

@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    cover::Cover,
     policy::{Bounds, Rebalance, RebalanceMode},
     split::{Claim, Shares, Split, total},
     trail::Change,
@@ -30,6 +31,8 @@ pub struct InForceSplit {
     pub adopted: DateTime<Utc>,
     /// Why it was adopted.
     pub change: Change,
+    /// More min than was asked for, for a while.
+    pub cover: Option<Cover>,
 }
 
 /// Slack tells something once members had the time to use what they were given: a settled move and two syncs.
@@ -50,6 +53,8 @@ pub struct Question<'a> {
     pub claims: &'a BTreeMap<String, Claim>,
     /// Clusters at their max that want more.
     pub saturated: &'a BTreeSet<String>,
+    /// What is left of the cover that the split in force gives.
+    pub cover: Option<Cover>,
     /// The time of the decision.
     pub now: DateTime<Utc>,
 }
@@ -96,6 +101,9 @@ pub fn verdict(question: &Question<'_>, rules: &Rebalance) -> Verdict {
         question.claims.keys().filter(|name| !previous.shares.contains_key(*name)).cloned().collect();
     if !returned.is_empty() {
         return adopt(Change::ClusterReturned, returned);
+    }
+    if previous.cover != question.cover {
+        return adopt(Change::CoverOver, Vec::new());
     }
     let gained = gaining(question, previous);
     if falls_short(previous, question.ideal) || breaks_terms(question) {

@@ -96,9 +96,22 @@ pub fn ideal(
     floors: Floors,
     trail: &mut Trail,
 ) -> Split {
+    covering(totals, totals.min, groups, claims, floors, trail)
+}
+
+/// The same, but those that take part hold `covered` together if that is more than the total min: what ran in clusters
+/// that were lost. Nobody is woken for it.
+pub fn covering(
+    totals: Bounds,
+    covered: u32,
+    groups: Groups,
+    claims: &BTreeMap<String, Claim>,
+    floors: Floors,
+    trail: &mut Trail,
+) -> Split {
     let roster = Roster::of(totals, groups, claims, floors);
     let maxes = roster.maxes(totals.max, trail);
-    let mins = roster.mins(totals.min, &maxes, floors, trail);
+    let mins = roster.mins(totals.min.max(covered), &maxes, floors, trail);
     let shares: Shares = roster
         .seats
         .iter()

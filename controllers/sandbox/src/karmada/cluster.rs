@@ -160,7 +160,7 @@ impl ClusterStatus {
         set_condition(&mut object, "Ready", status, reason, (message, stamp(now)));
         match post.way() {
             Way::Open => {
-                put(&mut object, &["status", "kubernetesVersion"], json!("v1.36.0"));
+                put(&mut object, &["status", "kubernetesVersion"], json!(post.kubernetes_version));
                 put(&mut object, &["status", "apiEnablements"], enablements());
                 describe(&mut object, &post.fleet.lock());
             }

@@ -96,6 +96,8 @@ pub struct Joining<'a> {
     pub labels: BTreeMap<String, String>,
     /// Taints of its Cluster, as in `spec.taints`.
     pub taints: Vec<Value>,
+    /// What its Cluster says of its version, such as `v1.36.0`.
+    pub kubernetes_version: String,
 }
 
 /// A running Karmada. Its tasks end when it is dropped.
@@ -126,7 +128,7 @@ impl Karmada {
         tasks.spawn(aggregation::Aggregation::new(desk("karmada-controller-manager")).run());
         let mut posts = Vec::new();
         for joining in members {
-            let post = Post::new(joining.member, &links);
+            let post = Post::new(joining, &links);
             let (execution, status) =
                 (desk("karmada-controller-manager"), desk("karmada-controller-manager"));
             tasks.spawn(execution::Execution::new(execution, post.clone()).run());
@@ -236,12 +238,19 @@ struct Post {
     api: ApiServer,
     fleet: SharedFleet,
     links: Links,
+    kubernetes_version: String,
 }
 
 impl Post {
-    fn new(member: &Member, links: &Links) -> Self {
-        let api = member.api().clone();
-        Self { name: api.name().to_owned(), fleet: member.fleet(), links: links.clone(), api }
+    fn new(joining: &Joining<'_>, links: &Links) -> Self {
+        let api = joining.member.api().clone();
+        Self {
+            name: api.name().to_owned(),
+            fleet: joining.member.fleet(),
+            links: links.clone(),
+            kubernetes_version: joining.kubernetes_version.clone(),
+            api,
+        }
     }
 
     fn way(&self) -> Way {

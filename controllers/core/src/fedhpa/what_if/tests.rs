@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::{
     fedhpa::{
-        facts::{Candidacy, HpaReport, MemberHpa, MemberWorkload, Memory, Target},
+        facts::{Candidacy, Customization, HpaReport, MemberHpa, MemberWorkload, Memory, Target},
         policy::{Adoption, Bounds, Distribution, Rebalance, RebalanceMode, Strategy},
     },
     reading::Dark,
@@ -36,7 +36,10 @@ fn facts() -> Facts {
         now: DateTime::UNIX_EPOCH,
         deleting: None,
         finalized: true,
+        superseded_by: None,
         target: Target::Missing,
+        retention: Customization::InForce,
+        reflection: Customization::InForce,
         binding: None,
         holder: None,
         rivals: Vec::new(),
@@ -71,6 +74,7 @@ fn member(free: Reading<Free>) -> Cluster {
             report: Reading::Fresh(report),
             blocked: None,
         }),
+        left_out: Vec::new(),
     }
 }
 
