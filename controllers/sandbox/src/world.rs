@@ -190,6 +190,17 @@ impl World {
         Ok(())
     }
 
+    /// Stops the control plane: nothing is dispatched and nothing reported until [`World::resume_control_plane`]; the
+    /// members go on. Its API server still answers: whoever should not reach it is to be cut off besides.
+    pub fn stop_control_plane(&self) {
+        self.karmada.stop();
+    }
+
+    /// Lets a stopped control plane go on where it stopped; what the members have done meanwhile is reported at once.
+    pub fn resume_control_plane(&self) {
+        self.karmada.resume();
+    }
+
     /// Ends all of the world's tasks; its objects can still be read through API servers that were cloned before.
     pub fn stop(self) {
         drop(self);

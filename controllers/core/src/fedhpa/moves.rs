@@ -86,9 +86,14 @@ impl Installed {
 
     /// Enough ready replicas do not make a raised min sure: until the HPA has seen it, it may still go below.
     fn sure_min(&self, ready: u32, now: DateTime<Utc>) -> u32 {
+        if ready >= self.bounds.min { self.kept_min(now) } else { self.bounds.min.min(self.before.min) }
+    }
+
+    /// The min that the HPA surely goes by, whether or not so many replicas are ready.
+    fn kept_min(&self, now: DateTime<Utc>) -> u32 {
         let seen = now >= self.settles_at()
             && self.confirmed.is_none_or(|confirmed| confirmed.min >= self.bounds.min);
-        if seen && ready >= self.bounds.min { self.bounds.min } else { self.bounds.min.min(self.before.min) }
+        if seen { self.bounds.min } else { self.bounds.min.min(self.before.min) }
     }
 }
 
@@ -200,6 +205,15 @@ impl<'a> Trader<'a> {
         }
     }
 
+    /// The min that is in force before this step raises it, ready or not.
+    fn kept_min(&self, now: DateTime<Utc>) -> u32 {
+        match &self.standing.presence {
+            Presence::Hpa(installed) => installed.kept_min(now),
+            Presence::Entry { replicas, .. } => *replicas,
+            Presence::Absent | Presence::Leaving(_) => 0,
+        }
+    }
+
     /// The lowest max that this step could give it.
     fn least_max(&self) -> u32 {
         if self.adjustable() { self.aim().max.max(self.new.min) } else { self.new.max }
@@ -235,19 +249,28 @@ impl<'a> Floor<'a> {
         Self { totals, groups, now, traders, surge: 0 }
     }
 
-    /// Mins go down as far as the others' sure mins keep the total.
+    /// Mins go down as far as the others' sure mins keep the total, and never so far that those in force do not: what
+    /// is not ready in a rollout will be again.
     fn lower_mins(&mut self) {
         let now = self.now;
-        let sure: u64 = self.traders.iter().map(|trader| u64::from(trader.sure_min(now))).sum();
-        let mut slack = saturating(sure.saturating_sub(u64::from(self.totals.min)));
+        let mut sure = self.beyond_min(|trader| trader.sure_min(now));
+        let mut kept = self.beyond_min(|trader| trader.kept_min(now));
         for trader in self.traders.iter_mut().filter(|trader| trader.adjustable()) {
             let wanted = trader.new.min.saturating_sub(trader.aim().min);
-            // A min that is not kept yet was not counted as sure, so giving it up costs nothing.
+            // A min that is not kept yet was not counted, so giving it up costs nothing.
             let unsure = trader.new.min.saturating_sub(trader.sure_min(now));
-            let given = wanted.min(slack.saturating_add(unsure));
-            slack -= given.saturating_sub(unsure);
+            let unkept = trader.new.min.saturating_sub(trader.kept_min(now));
+            let given = wanted.min(sure.saturating_add(unsure)).min(kept.saturating_add(unkept));
+            sure -= given.saturating_sub(unsure);
+            kept -= given.saturating_sub(unkept);
             trader.new.min -= given;
         }
+    }
+
+    /// By how much these mins together exceed the total min.
+    fn beyond_min(&self, min: impl Fn(&Trader<'_>) -> u32) -> u32 {
+        let sum: u64 = self.traders.iter().map(|trader| u64::from(min(trader))).sum();
+        saturating(sum.saturating_sub(u64::from(self.totals.min)))
     }
 
     /// Maxes go down to the target, not below the min nor below what runs, unless the cluster must leave and its

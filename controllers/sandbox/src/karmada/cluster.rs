@@ -3,7 +3,7 @@
 
 use super::kinds::{CLUSTERS, WORKS};
 use super::names::{self, NOT_READY_TAINT, UNREACHABLE_TAINT};
-use super::{Desk, Post, Way, set_condition};
+use super::{Desk, Plane, Post, Way, set_condition};
 use crate::apiserver::kinds::{api_version, built_in};
 use crate::apiserver::{ApiError, Local};
 use crate::fields::{deleting, items, name, put, stamp, text};
@@ -102,6 +102,9 @@ impl ClusterStatus {
             ticks.tick().await;
             // What this watches it does not need to hear of.
             while self.desk.changes.ready().is_some() {}
+            if self.posts.iter().any(|(post, _)| post.links.plane() == Plane::Stopped) {
+                continue;
+            }
             let now = self.desk.clock.now();
             let mut posts = std::mem::take(&mut self.posts);
             for (post, watched) in &mut posts {

@@ -152,6 +152,16 @@ impl Karmada {
         self.links.set(member, Way::Open);
     }
 
+    /// Stops the control plane: nothing is dispatched, nothing reported, and nobody judges who can be reached.
+    pub fn stop(&self) {
+        self.links.run(Plane::Stopped);
+    }
+
+    /// Lets a stopped control plane go on where it stopped.
+    pub fn resume(&self) {
+        self.links.run(Plane::Running);
+    }
+
     /// How often the scheduler has divided each binding (namespace, name) anew, the first time not counted.
     #[must_use]
     pub fn reschedules(&self) -> BTreeMap<(String, String), u64> {
@@ -181,26 +191,50 @@ enum Way {
     Cut,
 }
 
+/// Whether the control plane runs at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Plane {
+    #[default]
+    Running,
+    Stopped,
+}
+
+/// Who can be reached.
+#[derive(Debug, Default)]
+struct Reach {
+    plane: Plane,
+    cut: BTreeSet<String>,
+}
+
 /// The ways to the members.
 #[derive(Clone)]
-struct Links(Arc<watch::Sender<BTreeSet<String>>>);
+struct Links(Arc<watch::Sender<Reach>>);
 
 impl Default for Links {
     fn default() -> Self {
-        Self(Arc::new(watch::Sender::new(BTreeSet::new())))
+        Self(Arc::new(watch::Sender::new(Reach::default())))
     }
 }
 
 impl Links {
     fn set(&self, member: &str, way: Way) {
-        self.0.send_if_modified(|cut| match way {
-            Way::Cut => cut.insert(member.to_owned()),
-            Way::Open => cut.remove(member),
+        self.0.send_if_modified(|reach| match way {
+            Way::Cut => reach.cut.insert(member.to_owned()),
+            Way::Open => reach.cut.remove(member),
         });
     }
 
+    fn run(&self, plane: Plane) {
+        self.0.send_modify(|reach| reach.plane = plane);
+    }
+
+    fn plane(&self) -> Plane {
+        self.0.borrow().plane
+    }
+
     fn way(&self, member: &str) -> Way {
-        if self.0.borrow().contains(member) { Way::Cut } else { Way::Open }
+        let reach = self.0.borrow();
+        if reach.plane == Plane::Stopped || reach.cut.contains(member) { Way::Cut } else { Way::Open }
     }
 }
 
@@ -262,7 +296,7 @@ impl Post {
     }
 
     /// Follows whether the member can be reached.
-    fn follow(&self) -> watch::Receiver<BTreeSet<String>> {
+    fn follow(&self) -> watch::Receiver<Reach> {
         self.links.0.subscribe()
     }
 }
