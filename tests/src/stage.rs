@@ -231,7 +231,7 @@ impl Stage {
     }
 
     /// Lets time pass until the FedHPA `web` says that it is ready or is gone, all numbers agree and nothing was written
-    /// for so many seconds; at most `limit` seconds. Whether it came to that.
+    /// for so many seconds; at most `limit` seconds, and no longer than the controllers live. Whether it came to that.
     pub async fn rest(&mut self, calm: u64, limit: u64) -> bool {
         let mut calm_for = 0;
         let mut last = self.standing();
@@ -239,8 +239,8 @@ impl Stage {
             self.run(STEP).await;
             let now = self.standing();
             calm_for = if now.1 && now == last { calm_for + STEP } else { 0 };
-            if calm_for >= calm {
-                return true;
+            if calm_for >= calm || self.faults.has_crashed() {
+                return calm_for >= calm;
             }
             last = now;
         }

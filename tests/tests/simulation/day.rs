@@ -87,7 +87,10 @@ impl Seen {
     fn look(&mut self, stage: &Stage) {
         let (now, hpas) = (stage.clock.now(), stage.hpas());
         let running = stage.numbers().members;
-        let (min, max) = hpas.values().fold((0, 0), |sum, share| (sum.0 + share.0, sum.1 + share.1));
+        // Where nothing scales it, what runs is kept.
+        let kept = |(name, count): (&String, &u64)| hpas.get(name).map_or(*count, |share| share.0);
+        let min: u64 = running.iter().map(kept).sum();
+        let max: u64 = hpas.values().map(|share| share.1).sum();
         let sum: u64 = running.values().sum();
         if min < MIN || max > MAX || sum < MIN || sum > MAX {
             self.broken.push(format!("{}: {hpas:?} and {running:?}", now.format("%T%.3f")));

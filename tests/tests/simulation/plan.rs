@@ -57,7 +57,9 @@ impl Plan {
     pub fn of(seed: u64) -> Self {
         let mut dice = Dice::of(seed);
         let count = usize::try_from(dice.between(2, 5)).expect("few");
-        let members: Vec<_> = NAMES[..count].iter().map(|name| member(name, &mut dice)).collect();
+        let mut members: Vec<_> = NAMES[..count].iter().map(|name| member(name, &mut dice)).collect();
+        // The scheduler places all or nothing: there must be room for what runs before the FedHPA comes.
+        members[0].nodes.push(NodeSpec::new("roomy", 8000, 32 * 1024));
         let shape = Shape { members: members.iter().map(|member| member.name.clone()).collect() };
         let lags = lags(&mut dice);
         let demand = shape.demand(&mut dice);
@@ -210,7 +212,7 @@ impl fmt::Display for Plan {
             let (node, fillers) = (&member.nodes[0], member.fillers.len());
             writeln!(
                 f,
-                "  {}: {} nodes of {} m and {} MiB, {fillers} of them filled, pods start in {} s, {}",
+                "  {}: {} nodes, the first of {} m and {} MiB, {fillers} of them filled, pods start in {} s, {}",
                 member.name,
                 member.nodes.len(),
                 node.cpu_milli,

@@ -77,6 +77,8 @@ struct Watched {
     bounds: Recent<Vec<(u32, u32)>>,
     /// Recent floors and caps of named clusters.
     limits: Recent<BTreeMap<String, (u32, u32)>>,
+    /// What was lent beyond the max lately: a member gives it back a sync after its HPA is told to.
+    lent: Recent<u32>,
     /// Recent counts by member.
     counts: BTreeMap<String, Recent<u32>>,
     /// Since when its numbers are not said to be true.
@@ -100,11 +102,16 @@ impl<T> Default for Recent<T> {
 
 impl<T: PartialEq + Clone> Recent<T> {
     fn see(&mut self, now: DateTime<Utc>, value: T) {
+        self.see_for(FOLLOWS_WITHIN, now, value);
+    }
+
+    /// As [`Recent::see`], with a recent past of another length.
+    fn see_for(&mut self, recent: TimeDelta, now: DateTime<Utc>, value: T) {
         if self.0.back().is_none_or(|(_, last)| *last != value) {
             self.0.push_back((now, value));
         }
         // A value held until the next one began: it is recent while that is.
-        while self.0.get(1).is_some_and(|(began, _)| now - *began > FOLLOWS_WITHIN) {
+        while self.0.get(1).is_some_and(|(began, _)| now - *began > recent) {
             self.0.pop_front();
         }
     }
@@ -283,6 +290,19 @@ impl Scene {
         self.template == self.binding && self.binding == self.entries.values().sum::<u32>()
     }
 
+    /// The sum of what members surely keep: the min of their HPA, or all that runs where nothing scales it.
+    fn kept(&self) -> u32 {
+        let keeps = |(member, running): (&String, &u32)| self.hpas.get(member).map_or(*running, |hpa| hpa.0);
+        self.running.iter().map(keeps).sum()
+    }
+
+    /// What may be installed beyond the max for a while: where a donor has come down to its min, the receiver's min
+    /// goes up before the donor's goes down.
+    fn lent(&self, min: u32) -> u32 {
+        let pinned: u32 = self.hpas.values().filter(|(min, max)| min == max).map(|(_, max)| *max).sum();
+        self.kept().saturating_sub(min).min(pinned)
+    }
+
     fn running_sum(&self) -> u32 {
         self.running.values().sum()
     }
@@ -316,7 +336,11 @@ fn unsigned(number: i32) -> u32 {
 impl Watched {
     fn see(&mut self, scene: &Scene, hearing: &Hearing, now: DateTime<Utc>) {
         self.bounds.see(now, scene.bounds.clone());
-        self.limits.see(now, scene.limits.clone());
+        // A cluster comes under a lower cap, or above a higher floor, as fast as share moves.
+        self.limits.see_for(STUCK_AFTER, now, scene.limits.clone());
+        if let Some((min, _)) = self.widest() {
+            self.lent.see(now, scene.lent(min));
+        }
         for (member, count) in &scene.running {
             self.counts.entry(member.clone()).or_default().see(now, *count);
         }
@@ -332,7 +356,8 @@ impl Watched {
     fn in_place(&self, scene: &Scene) -> bool {
         let Some(&(min, max)) = scene.bounds.first() else { return false };
         let sum = scene.hpas.values().fold((0, 0), |sum, share| (sum.0 + share.0, sum.1 + share.1));
-        min <= sum.0 && sum.1 <= max && scene.running_sum() <= max
+        let sums = min <= sum.0 && sum.1 <= max && scene.running_sum() <= max;
+        sums && self.outside(scene.hpas.iter()).is_none()
     }
 
     /// Nothing is promised for a while: everything starts anew after it.
@@ -340,6 +365,7 @@ impl Watched {
         self.settled_once = false;
         self.bounds = Recent::default();
         self.limits = Recent::default();
+        self.lent = Recent::default();
         self.apart_since = None;
         self.untrue_since = None;
         self.counts.clear();
@@ -366,7 +392,9 @@ impl Watched {
     /// Bounds that changed a moment ago need a moment to arrive: the widest of the recent ones count. What members
     /// run that are cut off, or were until a moment ago, is beyond anybody's reach.
     fn max_exceeded(&self, scene: &Scene, hearing: &Hearing) -> Option<String> {
-        let allowed = self.bounds.values().flatten().map(|(_, max)| *max).max()?;
+        let (_, max) = self.widest()?;
+        let lent = self.lent.values().copied().max().unwrap_or(0);
+        let allowed = max.saturating_add(lent);
         let reached = |member: &String| !hearing.unsteady.contains(member);
         let hpas = scene.hpas.iter().filter(|(member, _)| reached(member));
         let installed: u32 = hpas.map(|(_, (_, max))| *max).sum();
@@ -383,22 +411,36 @@ impl Watched {
     }
 
     fn out_of_limits(&self, scene: &Scene, hearing: &Hearing) -> Option<String> {
-        let reached = scene.hpas.iter().filter(|(member, _)| !hearing.unsteady.contains(*member));
+        let mut reached = scene.hpas.iter().filter(|(member, _)| !hearing.unsteady.contains(*member));
+        let (member, bounds) = self.outside(&mut reached).filter(|_| self.settled_once)?;
+        Some(format!("{member} has {bounds:?} with floor and cap {:?}", scene.limits.get(member)))
+    }
+
+    /// Who has bounds that no recent floors and caps allow.
+    fn outside<'a>(
+        &self,
+        mut hpas: impl Iterator<Item = (&'a String, &'a (u32, u32))>,
+    ) -> Option<(&'a String, &'a (u32, u32))> {
         let fits = |member: &String, (min, max): (u32, u32)| {
             self.limits.values().any(|limits| {
                 let (floor, cap) = limits.get(member).copied().unwrap_or((0, u32::MAX));
                 floor <= min && min <= max && max <= cap
             })
         };
-        let (member, bounds) = reached.into_iter().find(|(member, bounds)| !fits(member, **bounds))?;
-        Some(format!("{member} has {bounds:?} with floor and cap {:?}", scene.limits.get(member)))
+        hpas.find(|(member, bounds)| !fits(member, **bounds))
+    }
+
+    /// The widest of the recent totals.
+    fn widest(&self) -> Option<(u32, u32)> {
+        let bounds = || self.bounds.values().flatten();
+        Some((bounds().map(|(min, _)| *min).min()?, bounds().map(|(_, max)| *max).max()?))
     }
 
     fn min_undercut(&self, scene: &Scene) -> Option<String> {
-        let needed = self.bounds.values().flatten().map(|(min, _)| *min).min()?;
-        let installed: u32 = scene.hpas.values().map(|(min, _)| *min).sum();
-        (self.settled_once && installed < needed)
-            .then(|| format!("mins of the members sum to {installed}, {needed} are needed: {:?}", scene.hpas))
+        let (needed, _) = self.widest()?;
+        let kept = scene.kept();
+        (self.settled_once && kept < needed)
+            .then(|| format!("mins of the members sum to {kept}, {needed} are needed: {:?}", scene.hpas))
     }
 
     /// Only while the FedHPA says that the numbers are true, and after the moment that a round takes: the status comes

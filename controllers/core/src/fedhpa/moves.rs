@@ -209,9 +209,18 @@ impl<'a> Trader<'a> {
     fn kept_min(&self, now: DateTime<Utc>) -> u32 {
         match &self.standing.presence {
             Presence::Hpa(installed) => installed.kept_min(now),
-            Presence::Entry { replicas, .. } => *replicas,
+            Presence::Entry { replicas, prepared: true } => *replicas,
+            // Nothing says that they are there already.
+            Presence::Entry { replicas, prepared: false } => (*replicas).min(self.standing.ready),
             Presence::Absent | Presence::Leaving(_) => 0,
         }
+    }
+
+    /// What a receiver's min will surely be without any more max, beyond what it surely is.
+    fn coming_min(&self, now: DateTime<Utc>) -> u32 {
+        let stays = self.adjustable() && self.target.max > 0 && self.new.min <= self.target.min;
+        let reached = self.target.min.min(self.new.max).max(self.new.min);
+        if stays { reached - self.sure_min(now).min(self.new.min) } else { 0 }
     }
 
     /// The lowest max that this step could give it.
@@ -288,7 +297,8 @@ impl<'a> Floor<'a> {
     }
 
     /// Where what runs holds more than the total allows, the total goes first: it fell, or a cluster came back.
-    /// What cannot go yet is the surge: mins that the total min needs, and the last replicas of clusters that leave.
+    /// What cannot go yet is the surge: mins that the total min needs, and the last replicas of clusters that leave;
+    /// but nothing that the others' mins can take over within the maxes they have.
     fn cut_what_exceeds_the_total(&mut self) {
         let staying = self.traders.iter().filter(|trader| trader.adjustable() && trader.target.max > 0);
         let pinned: u64 =
@@ -296,7 +306,7 @@ impl<'a> Floor<'a> {
         let leaving = self.traders.iter().filter(|trader| trader.target.max == 0);
         let last: u64 = leaving.clone().map(|trader| u64::from(trader.least_max())).sum();
         let needed: u64 = leaving.map(|trader| u64::from(trader.new.min)).sum();
-        self.surge = pinned + needed.saturating_sub(self.slack());
+        self.surge = (pinned + needed).saturating_sub(self.slack_to_come());
         if self.installed() > u64::from(self.totals.max) + pinned + last {
             for trader in self.traders.iter_mut().filter(|trader| trader.above_aim()) {
                 trader.new.max = trader.least_max();
@@ -316,6 +326,15 @@ impl<'a> Floor<'a> {
     /// By how much the sure mins, after this step's lowering, exceed the total min.
     fn slack(&self) -> u64 {
         let kept = |trader: &Trader<'_>| u64::from(trader.sure_min(self.now).min(trader.new.min));
+        let sure: u64 = self.traders.iter().map(kept).sum();
+        sure.saturating_sub(u64::from(self.totals.min))
+    }
+
+    /// The slack once the mins that can go up without any more max are sure.
+    fn slack_to_come(&self) -> u64 {
+        let kept = |trader: &Trader<'_>| {
+            u64::from(trader.sure_min(self.now).min(trader.new.min)) + u64::from(trader.coming_min(self.now))
+        };
         let sure: u64 = self.traders.iter().map(kept).sum();
         sure.saturating_sub(u64::from(self.totals.min))
     }
