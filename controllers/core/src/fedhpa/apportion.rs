@@ -121,7 +121,7 @@ impl Search {
         let (fits, exceeds) = (self.fits, self.exceeds);
         self.guess = if exceeds.places == u64::MAX {
             fits.scale.saturating_mul(2)
-        } else if self.turn % 2 == 0 {
+        } else if self.turn.is_multiple_of(2) {
             fits.scale.midpoint(exceeds.scale)
         } else {
             // Seats grow nearly in proportion to the scale; aimed a little low, as it has to fit.

@@ -207,7 +207,9 @@ impl<'a> Roster<'a> {
         let (floored, optional): (Vec<_>, Vec<_>) = rest.into_iter().partition(|seat| seat.claim.floor > 0);
         running.truncate(usize::try_from(totals.max).unwrap_or(usize::MAX));
         let mut roster = Self { seats: Vec::with_capacity(claims.len()), tally: Tally::default(), floors };
-        running.into_iter().for_each(|seat| roster.seat(seat));
+        for seat in running {
+            roster.seat(seat);
+        }
         roster.admit(floored, totals, groups, |_, _| Some(0));
         let left = roster.admit(optional, totals, groups, |roster, claim| {
             let tally = &roster.tally;
