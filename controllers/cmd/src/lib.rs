@@ -35,7 +35,7 @@ pub fn main() -> ExitCode {
 }
 
 /// Why a request cannot be met: one line that says what is wrong and what to do.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct Refusal(String);
 

@@ -6,7 +6,10 @@
 
 mod slots;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::Arc,
+};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use fedscaler_crds::{CronHpa, FedHpa};
@@ -17,6 +20,7 @@ use fedscaler_sandbox::{
     },
     karmada::kinds::{CLUSTERS, RESOURCE_BINDINGS},
 };
+use serde::Deserialize as _;
 use serde_json::Value;
 
 const FED_HPAS: Kind = Kind::new("autoscaling.fedscaler.io", "v1alpha1", "fedhpas");
@@ -73,6 +77,8 @@ pub struct Audit {
 /// What is remembered of one FedHPA.
 #[derive(Default)]
 struct Watched {
+    /// The FedHPA as it was stored, and what it says: at most looks it is the same object as at the look before.
+    known: Option<(Arc<Value>, Arc<FedHpa>)>,
     /// Recent totals in force.
     bounds: Recent<Vec<(u32, u32)>>,
     /// Recent floors and caps of named clusters.
@@ -175,9 +181,9 @@ impl Audit {
         let uids: BTreeSet<_> = fed_hpas.iter().map(|object| text(object, "/metadata/uid")).collect();
         self.watched.retain(|uid, _| uids.contains(uid.as_str()));
         for object in &fed_hpas {
-            let Ok(fed_hpa) = serde_json::from_value::<FedHpa>(Value::clone(object)) else { continue };
             let name = format!("{}/{}", text(object, "/metadata/namespace"), text(object, "/metadata/name"));
             let watched = self.watched.entry(text(object, "/metadata/uid").to_owned()).or_default();
+            let Some(fed_hpa) = watched.read(object) else { continue };
             let Some(scene) = Scene::of(&fed_hpa, &self.control_plane, &self.members) else {
                 watched.pause();
                 continue;
@@ -199,7 +205,7 @@ impl Audit {
         if self.attendance == Attendance::Hindered {
             self.hindered = Some(now);
         }
-        let unready = |cluster: &&std::sync::Arc<Value>| !is_ready(cluster);
+        let unready = |cluster: &&Arc<Value>| !is_ready(cluster);
         let clusters = self.control_plane.list(&CLUSTERS, None);
         let silent = clusters.iter().filter(unready).map(|cluster| text(cluster, "/metadata/name"));
         self.cut_off.extend(silent.map(|name| (name.to_owned(), now)));
@@ -221,7 +227,10 @@ struct Hearing {
 
 fn is_ready(cluster: &Value) -> bool {
     let conditions = cluster.pointer("/status/conditions").and_then(Value::as_array);
-    conditions.into_iter().flatten().any(|held| text(held, "/type") == "Ready" && text(held, "/status") == "True")
+    conditions
+        .into_iter()
+        .flatten()
+        .any(|held| text(held, "/type") == "Ready" && text(held, "/status") == "True")
 }
 
 fn text<'a>(object: &'a Value, path: &str) -> &'a str {
@@ -334,6 +343,18 @@ fn unsigned(number: i32) -> u32 {
 }
 
 impl Watched {
+    /// What the object says, read again only if it is another one than at the look before.
+    fn read(&mut self, stored: &Arc<Value>) -> Option<Arc<FedHpa>> {
+        if let Some((known, read)) = &self.known
+            && Arc::ptr_eq(known, stored)
+        {
+            return Some(Arc::clone(read));
+        }
+        let read = Arc::new(FedHpa::deserialize(stored.as_ref()).ok()?);
+        self.known = Some((Arc::clone(stored), Arc::clone(&read)));
+        Some(read)
+    }
+
     fn see(&mut self, scene: &Scene, hearing: &Hearing, now: DateTime<Utc>) {
         self.bounds.see(now, scene.bounds.clone());
         // A cluster comes under a lower cap, or above a higher floor, as fast as share moves.
@@ -456,9 +477,10 @@ impl Watched {
                 scene.template, scene.binding
             ));
         }
-        let known = self.counts.iter().filter(|(member, _)| {
-            scene.entries.contains_key(*member) && !hearing.unsteady.contains(*member)
-        });
+        let known = self
+            .counts
+            .iter()
+            .filter(|(member, _)| scene.entries.contains_key(*member) && !hearing.unsteady.contains(*member));
         let off = known.into_iter().find(|(member, recent)| {
             let stated = scene.entries.get(*member).copied().unwrap_or(0);
             recent.values().all(|count| *count != stated)
@@ -479,5 +501,6 @@ impl Watched {
 }
 
 fn nothing_left(scene: &Scene) -> Option<String> {
-    (scene.bounds.iter().all(|(min, _)| *min > 0) && scene.running_sum() == 0).then(|| "no member runs a replica".to_owned())
+    (scene.bounds.iter().all(|(min, _)| *min > 0) && scene.running_sum() == 0)
+        .then(|| "no member runs a replica".to_owned())
 }
