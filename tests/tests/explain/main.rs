@@ -79,11 +79,11 @@ fn shares_explained(account: &Account) -> BTreeMap<String, Value> {
     shares.collect()
 }
 
-/// Where the shares come to under the suppositions; clusters that have none left are not named.
-fn shares_supposed(account: &Account) -> BTreeMap<String, Value> {
-    let supposed = account.what_if.as_ref().expect("a supposition");
-    let kept = supposed.clusters.iter().filter(|cluster| cluster.then.max > 0);
-    kept.map(|cluster| (cluster.name.clone(), json!(cluster.then))).collect()
+/// The shares that are adopted at once under the suppositions, and where they come to.
+fn shares_supposed(account: &Account) -> [BTreeMap<String, Value>; 2] {
+    let course = &account.what_if.as_ref().expect("a supposition").course;
+    let [Some(first), Some(last)] = [course.first(), course.last()] else { panic!("no turn") };
+    [first, last].map(|turn| turn.shares.iter().map(|(name, share)| (name.clone(), json!(share))).collect())
 }
 
 #[tokio::test(start_paused = true)]
@@ -163,7 +163,9 @@ async fn a_supposed_loss_moves_share_where_a_real_one_does() {
             break;
         }
     }
-    assert_eq!(shares_in_status(&stage), shares_supposed(&account));
+    let [at_once, in_the_end] = shares_supposed(&account);
+    assert_eq!(shares_in_status(&stage), at_once);
+    assert_eq!(in_the_end.keys().collect::<Vec<_>>(), ["idc-crowded", "idc-roomy"]);
 }
 
 #[tokio::test(start_paused = true)]

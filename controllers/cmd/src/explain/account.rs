@@ -156,6 +156,8 @@ pub struct TurnAccount {
     pub reasons: Vec<String>,
     /// Each cluster's share then.
     pub shares: BTreeMap<String, Bounds>,
+    /// Replicas of the max that no cluster may take then.
+    pub unplaced: u32,
 }
 
 impl Account {
@@ -199,6 +201,7 @@ pub(super) fn turned(turn: &Turn) -> TurnAccount {
         after_seconds: u64::try_from(turn.after.num_seconds()).unwrap_or_default(),
         reasons: turn.trail.lines(),
         shares: turn.split.shares.clone(),
+        unplaced: turn.unplaced,
     }
 }
 

@@ -4,7 +4,7 @@
 
 use chrono::SecondsFormat;
 use fedscaler_core::{
-    fedhpa::{decision::Phase, policy::Bounds},
+    fedhpa::{decision::Phase, policy::Bounds, split::total},
     reading::Dark,
 };
 
@@ -80,12 +80,11 @@ fn condition(condition: &ConditionAccount) -> String {
 }
 
 fn turn(turn: &TurnAccount) -> String {
-    let when = if turn.after_seconds == 0 {
-        "at once".to_owned()
-    } else {
-        format!("after {} s", turn.after_seconds)
-    };
-    format!("{when}: {}", turn.reasons.join("; "))
+    format!("{}: {}", when(turn), turn.reasons.join("; "))
+}
+
+fn when(turn: &TurnAccount) -> String {
+    if turn.after_seconds == 0 { "at once".to_owned() } else { format!("after {} s", turn.after_seconds) }
 }
 
 /// The text so far.
@@ -165,16 +164,9 @@ impl Page {
         if !supposed.rests {
             self.paragraph(INDENT, "the split does not come to rest; this is as far as it was followed");
         }
-        let mut rows: Vec<Vec<String>> = supposed
-            .clusters
-            .iter()
-            .map(|moved| vec![moved.name.clone(), range(moved.now), range(moved.then)])
-            .collect();
-        let (totals, unplaced) = (supposed.totals, supposed.unplaced);
-        rows.push(vec!["all together".to_owned(), range(totals.now), range(totals.then)]);
-        rows.push(vec!["unplaced".to_owned(), unplaced.now.to_string(), unplaced.then.to_string()]);
-        let grid = Grid::of(&SUPPOSED_HEADER, &rows);
-        self.line(&grid.line(&SUPPOSED_HEADER.map(str::to_owned)));
+        let (header, rows) = (supposed_header(supposed), supposed_rows(supposed));
+        let grid = Grid::of(&header.iter().map(String::as_str).collect::<Vec<_>>(), &rows);
+        self.line(&grid.line(&header));
         for row in &rows {
             self.row(&grid, row);
         }
@@ -184,7 +176,36 @@ impl Page {
 const HEADER: [&str; 11] =
     ["NAME", "PHASE", "MIN", "MAX", "CURRENT", "DESIRED", "READY", "ROOM", "BY", "FRAG", "SATURATED"];
 
-const SUPPOSED_HEADER: [&str; 3] = ["NAME", "SHARE NOW", "SHARE THEN"];
+/// Turns between now and the end that have a column of their own: the first ones.
+const TURNS_BETWEEN: usize = 3;
+
+/// All turns but the last, whose shares are those of the end.
+fn between(supposed: &Supposed) -> impl Iterator<Item = &TurnAccount> {
+    supposed.course.split_last().map_or(&[][..], |(_, turns)| turns).iter().take(TURNS_BETWEEN)
+}
+
+fn supposed_header(supposed: &Supposed) -> Vec<String> {
+    let last = supposed.course.last().map_or_else(|| "then".to_owned(), when);
+    let columns = between(supposed).map(when).chain([last]).map(|column| column.to_uppercase());
+    ["NAME", "SHARE NOW"].map(str::to_owned).into_iter().chain(columns).collect()
+}
+
+fn supposed_rows(supposed: &Supposed) -> Vec<Vec<String>> {
+    let row = |name: &str, now: String, turned: &dyn Fn(&TurnAccount) -> String, then: String| {
+        let turns = between(supposed).map(turned);
+        [name.to_owned(), now].into_iter().chain(turns).chain([then]).collect::<Vec<_>>()
+    };
+    let clusters = supposed.clusters.iter().map(|moved| {
+        let share = |turn: &TurnAccount| range(turn.shares.get(&moved.name).copied().unwrap_or_default());
+        row(&moved.name, range(moved.now), &share, range(moved.then))
+    });
+    let (totals, unplaced) = (supposed.totals, supposed.unplaced);
+    let sum = |turn: &TurnAccount| range(total(&turn.shares));
+    let left = |turn: &TurnAccount| turn.unplaced.to_string();
+    let all = row("all together", range(totals.now), &sum, range(totals.then));
+    let left = row("unplaced", unplaced.now.to_string(), &left, unplaced.then.to_string());
+    clusters.chain([all, left]).collect()
+}
 
 fn row(cluster: &ClusterAccount) -> Vec<String> {
     let number = |number: Option<u32>| number.map_or_else(|| "-".to_owned(), short);

@@ -185,8 +185,9 @@ fn cooled(split: &InForceSplit, rules: &Rebalance) -> DateTime<Utc> {
 }
 
 /// When time alone may change the verdict about a split.
-pub(super) fn looks(split: &InForceSplit, rules: &Rebalance) -> [DateTime<Utc>; 2] {
-    [split.adopted + PROVEN_AFTER, cooled(split, rules)]
+pub(super) fn looks(split: &InForceSplit, rules: &Rebalance) -> impl Iterator<Item = DateTime<Utc>> {
+    let cover_ends = split.cover.map(|cover| cover.until);
+    [split.adopted + PROVEN_AFTER, cooled(split, rules)].into_iter().chain(cover_ends)
 }
 
 /// Replicas that would have to change hands: half the sum of differences, of mins or of maxes, whichever is

@@ -206,7 +206,7 @@ pub struct Course {
 const MOST_TURNS: usize = 16;
 
 /// Follows the decisions on facts that stand still while time passes: at once, when the slack of a new split is
-/// proven, and when its cooldown is over.
+/// proven, when its cooldown is over, and when it no longer covers for lost clusters.
 pub fn course(policy: &Policy, facts: &Facts) -> Course {
     let mut facts = facts.clone();
     let (start, mut turns) = (facts.now, Vec::new());
@@ -228,7 +228,7 @@ pub fn course(policy: &Policy, facts: &Facts) -> Course {
 
 fn next_look(policy: &Policy, facts: &Facts) -> Option<DateTime<Utc>> {
     let split = facts.memory.split.as_ref()?;
-    rebalance::looks(split, &policy.rebalance).into_iter().filter(|look| *look > facts.now).min()
+    rebalance::looks(split, &policy.rebalance).filter(|look| *look > facts.now).min()
 }
 
 #[cfg(test)]

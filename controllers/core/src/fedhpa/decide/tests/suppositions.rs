@@ -66,6 +66,23 @@ fn the_share_of_a_lost_cluster_moves_at_once_and_to_where_it_really_goes() {
 }
 
 #[test]
+fn the_end_of_the_cover_for_a_lost_cluster_is_foretold_whatever_the_cooldown() {
+    for minutes in [1, 10] {
+        let mut plane = at_rest(6, 40, &ROOMY);
+        plane.policy.rebalance.cooldown = std::time::Duration::from_mins(minutes);
+        let course = foretold(&plane, &["lost=b"]);
+        let turns: Vec<_> =
+            course.turns.iter().map(|turn| (turn.after.num_seconds(), turn.split.change)).collect();
+        assert_eq!(turns, [(0, Change::ClusterLost), (300, Change::CoverOver)]);
+        plane.lose("b");
+        passes(&mut plane, 200);
+        assert_eq!(shares(&plane), course.turns[0].split.shares);
+        passes(&mut plane, 700);
+        assert_eq!(shares(&plane), comes_to(&plane, &course));
+    }
+}
+
+#[test]
 fn other_bounds_are_divided_as_they_really_are() {
     let mut plane = at_rest(6, 40, &ROOMY);
     let course = foretold(&plane, &["min=12", "max=50"]);
