@@ -7,7 +7,10 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
 use fedscaler_cmd::{
-    sandbox::{audit::{Attendance, Audit}, audit_of, install, scenario},
+    sandbox::{
+        audit::{Attendance, Audit},
+        audit_of, install, scenario,
+    },
     suite::{Suite, build},
 };
 use fedscaler_runtime::{

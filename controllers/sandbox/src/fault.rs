@@ -19,8 +19,8 @@ use rand_chacha::{
 };
 use tokio::sync::{Notify, watch};
 
-pub use self::wire::{FaultyService, Undelivered};
 use self::wire::Watching;
+pub use self::wire::{FaultyService, Undelivered};
 
 /// A write that reached the server, in the order of arrival.
 #[derive(Debug, Clone, PartialEq, Eq)]

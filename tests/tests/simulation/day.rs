@@ -92,7 +92,7 @@ impl Seen {
         let min: u64 = running.iter().map(kept).sum();
         let max: u64 = hpas.values().map(|share| share.1).sum();
         let sum: u64 = running.values().sum();
-        if min < MIN || max > MAX || sum < MIN || sum > MAX {
+        if min < MIN || max > MAX || !(MIN..=MAX).contains(&sum) {
             self.broken.push(format!("{}: {hpas:?} and {running:?}", now.format("%T%.3f")));
         }
         self.moves += u64::from(!self.hpas.is_empty() && self.hpas != hpas);

@@ -129,14 +129,23 @@ pub fn judge(plan: &Plan, stage: &Stage, rested: bool, before: &Bystanders) -> R
         Ending::Stays => check_shares(stage)?,
         Ending::Deleted(_) => check_gone(stage)?,
     }
-    Ok(format!("in order after {} writes and {} looks: {:?}", writes.len(), stage.audit.looks(), stage.numbers().members))
+    Ok(format!(
+        "in order after {} writes and {} looks: {:?}",
+        writes.len(),
+        stage.audit.looks(),
+        stage.numbers().members
+    ))
 }
 
 fn restless(stage: &Stage) -> String {
     let status = stage.object(&FED_HPAS, "web").map(|object| object["status"].clone());
     let writes = stage.writes();
     let last: Vec<_> = writes.iter().rev().take(4).collect();
-    format!("no rest: {:?}; last writes {last:?}; HPAs {:?}; status {status:?}", stage.numbers(), stage.hpas())
+    format!(
+        "no rest: {:?}; last writes {last:?}; HPAs {:?}; status {status:?}",
+        stage.numbers(),
+        stage.hpas()
+    )
 }
 
 /// Only what is ours is written, and not without end.

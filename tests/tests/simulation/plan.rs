@@ -69,16 +69,16 @@ impl Plan {
             .map(|_| (dice.between(0, length), Deed::any(&mut dice, &shape)))
             .collect();
         deeds.sort_by_key(|(second, _)| *second);
-        let ending =
-            if dice.happens(25) { Ending::Deleted(dice.between(60, length)) } else { Ending::Stays };
+        let ending = if dice.happens(25) { Ending::Deleted(dice.between(60, length)) } else { Ending::Stays };
         Self { seed, members, lags, demand, fed_hpa, deeds, ending, length }
     }
 }
 
 fn member(name: &str, dice: &mut Dice) -> MemberSpec {
     let (cpu, gib) = *dice.one_of(&[(2000, 4), (4000, 8), (8000, 32), (16_000, 32)]);
-    let nodes: Vec<_> =
-        (1..=dice.between(1, 4)).map(|number| NodeSpec::new(&format!("n{number}"), cpu, gib * 1024)).collect();
+    let nodes: Vec<_> = (1..=dice.between(1, 4))
+        .map(|number| NodeSpec::new(&format!("n{number}"), cpu, gib * 1024))
+        .collect();
     let crowded = dice.happens(30);
     let filled = nodes.iter().filter(|_| crowded && dice.happens(70)).map(|node| FillerSpec {
         name: format!("tenant-{}", node.name),

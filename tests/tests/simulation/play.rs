@@ -188,6 +188,13 @@ impl<'a> Player<'a> {
                 self.hindered_for(seconds);
                 self.then(seconds, Then::Clear);
             }
+            deed => self.begin_apart(deed).await,
+        }
+    }
+
+    /// What is wrong with watches, with whole connections and with the controllers themselves.
+    async fn begin_apart(&mut self, deed: Deed) {
+        match deed {
             Deed::LateEvents { millis, seconds } => {
                 self.stage.faults.lag_watches(std::time::Duration::from_millis(millis));
                 self.hindered_for(seconds + 30);
@@ -367,5 +374,5 @@ async fn set_replicas(deployments: Api<Deployment>, replicas: u32) {
 
 /// A node that is not there any more is nobody's concern.
 fn tolerate(done: Result<(), WorldError>) {
-    let _gone = done;
+    drop(done);
 }

@@ -221,7 +221,10 @@ struct Hearing {
 
 fn is_ready(cluster: &Value) -> bool {
     let conditions = cluster.pointer("/status/conditions").and_then(Value::as_array);
-    conditions.into_iter().flatten().any(|held| text(held, "/type") == "Ready" && text(held, "/status") == "True")
+    conditions
+        .into_iter()
+        .flatten()
+        .any(|held| text(held, "/type") == "Ready" && text(held, "/status") == "True")
 }
 
 fn text<'a>(object: &'a Value, path: &str) -> &'a str {
@@ -456,9 +459,10 @@ impl Watched {
                 scene.template, scene.binding
             ));
         }
-        let known = self.counts.iter().filter(|(member, _)| {
-            scene.entries.contains_key(*member) && !hearing.unsteady.contains(*member)
-        });
+        let known = self
+            .counts
+            .iter()
+            .filter(|(member, _)| scene.entries.contains_key(*member) && !hearing.unsteady.contains(*member));
         let off = known.into_iter().find(|(member, recent)| {
             let stated = scene.entries.get(*member).copied().unwrap_or(0);
             recent.values().all(|count| *count != stated)
@@ -479,5 +483,6 @@ impl Watched {
 }
 
 fn nothing_left(scene: &Scene) -> Option<String> {
-    (scene.bounds.iter().all(|(min, _)| *min > 0) && scene.running_sum() == 0).then(|| "no member runs a replica".to_owned())
+    (scene.bounds.iter().all(|(min, _)| *min > 0) && scene.running_sum() == 0)
+        .then(|| "no member runs a replica".to_owned())
 }

@@ -164,7 +164,8 @@ async fn a_stale_read_is_an_answer_of_the_past() {
     let wire = Wire::new();
     let names = async || {
         let body = wire.send(Method::GET, MAPS, "").await.unwrap().into_body();
-        let list: serde_json::Value = serde_json::from_slice(&body.collect().await.unwrap().to_bytes()).unwrap();
+        let list: serde_json::Value =
+            serde_json::from_slice(&body.collect().await.unwrap().to_bytes()).unwrap();
         list["items"].as_array().unwrap().len()
     };
     assert_eq!(names().await, 0);

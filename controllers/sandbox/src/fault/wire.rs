@@ -144,7 +144,12 @@ impl Faults {
     }
 
     /// Reads, and remembers the answer for stale reads to come.
-    async fn read<S, B>(&self, mut inner: S, request: Request<B>, due: &[PlannedKind]) -> Response<ResponseBody>
+    async fn read<S, B>(
+        &self,
+        mut inner: S,
+        request: Request<B>,
+        due: &[PlannedKind],
+    ) -> Response<ResponseBody>
     where
         S: Service<Request<B>, Response = Response<ResponseBody>, Error = Infallible>,
     {
@@ -309,9 +314,7 @@ fn refused(code: StatusCode) -> Response<ResponseBody> {
         StatusCode::SERVICE_UNAVAILABLE => {
             ("ServiceUnavailable", "the server is currently unable to handle the request")
         }
-        StatusCode::GATEWAY_TIMEOUT => {
-            ("Timeout", "request did not complete within the allotted timeout")
-        }
+        StatusCode::GATEWAY_TIMEOUT => ("Timeout", "request did not complete within the allotted timeout"),
         StatusCode::GONE => ("Expired", "too old resource version"),
         StatusCode::FORBIDDEN => ("Forbidden", "forbidden"),
         StatusCode::NOT_FOUND => ("NotFound", "the server could not find the requested resource"),
