@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 pub use self::status::{
-    BoundsInForce, CapacitySourceInUse, ClusterPhase, ClusterStatus, FedHpaStatus, Release, Resets,
-    ShareRecord, SplitRecord, Totals, WriteBackRound,
+    BoundsInForce, CapacitySourceInUse, ClusterPhase, ClusterStatus, CoverRecord, FedHpaStatus, Release,
+    Resets, ShareRecord, SplitRecord, Totals, WriteBackRound,
 };
 use crate::target::ScaleTargetRef;
 
@@ -177,7 +177,8 @@ pub struct FedHpaSpec {
     #[serde(default)]
     pub write_back: WriteBack,
     /// What becomes of HorizontalPodAutoscalers that members already have under the name ours would bear: Never leaves
-    /// them alone and waits, Existing takes them over.
+    /// them alone and waits, Existing takes them over. One that was taken over stays in its cluster when the FedHPA is
+    /// deleted or the cluster goes to sleep, with the spec that it was last given.
     #[serde(default)]
     pub adopt: Adoption,
     /// Hands off: nothing is written while this is true.
@@ -339,7 +340,7 @@ pub enum Adoption {
     /// They are left alone, and ours waits.
     #[default]
     Never,
-    /// They are taken over.
+    /// They are taken over, and left where they are at the end.
     Existing,
 }
 

@@ -1,3 +1,5 @@
 //! Scenarios, reconcile tests, simulation, conformance and architecture tests of fedscaler.
 
+pub mod loopback;
+pub mod measure;
 pub mod stage;

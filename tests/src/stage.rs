@@ -7,7 +7,10 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
 use fedscaler_cmd::{
-    sandbox::{audit::Audit, audit_of, install, scenario},
+    sandbox::{
+        audit::{Attendance, Audit},
+        audit_of, install, scenario,
+    },
     suite::{Suite, build},
 };
 use fedscaler_runtime::{
@@ -20,12 +23,12 @@ use fedscaler_runtime::{
 };
 use fedscaler_sandbox::{
     apiserver::{
-        Local,
+        Changes, Local,
         kinds::{DEPLOYMENTS, HORIZONTAL_POD_AUTOSCALERS, Kind},
     },
     clock::{Clock, TokioClock},
     demand::Trace,
-    fault::Faults,
+    fault::{Faults, WriteRecord},
     karmada::Lags,
     karmada::kinds::RESOURCE_BINDINGS,
     member::traffic::{Demand, Workload},
@@ -33,7 +36,10 @@ use fedscaler_sandbox::{
 };
 use kube::Client;
 use serde_json::Value;
-use tokio::task::JoinHandle;
+use tokio::{
+    task::JoinHandle,
+    time::{Instant, sleep_until},
+};
 use tower::Layer as _;
 
 /// FedHPAs in the control plane.
@@ -63,7 +69,29 @@ pub struct Stage {
     controllers: Option<JoinHandle<Result<(), MetricsError>>>,
     control_plane: Local,
     members: BTreeMap<String, Local>,
+    /// What happens in the members.
+    followed: Vec<Changes>,
+    /// What controllers wrote that are dead now.
+    past_writes: Vec<WriteRecord>,
 }
+
+/// What a stage is made of.
+pub struct Setting {
+    /// Decides all lags and start times.
+    pub seed: u64,
+    /// The members.
+    pub members: Vec<MemberSpec>,
+    /// The demand on `web`.
+    pub demand: Demand,
+    /// How late Karmada's controllers are.
+    pub lags: Lags,
+}
+
+/// However little happens in the members, the auditor looks this often.
+const LOOKS_EVERY: Duration = Duration::from_secs(STEP);
+
+/// Whether all is at rest is looked at this often, in seconds.
+const STEP: u64 = 5;
 
 /// The numbers of one workload at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,24 +123,33 @@ impl Stage {
 
     /// A stage with these members and this demand on `web`.
     pub async fn of(members: Vec<MemberSpec>, trace: Trace) -> Self {
+        let demand = Demand::new(Workload::new("default", "web"), trace);
+        Self::set(Setting { seed: 7, members, demand, lags: Lags::default() }).await
+    }
+
+    /// A stage of this setting, as [`Stage::with_demand`].
+    pub async fn set(setting: Setting) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(TokioClock::starting_at(start()));
         let world = World::start(WorldSpec {
-            seed: 7,
+            seed: setting.seed,
             clock: Arc::clone(&clock),
-            members,
-            demands: vec![Demand::new(Workload::new("default", "web"), trace)],
-            lags: Lags::default(),
+            members: setting.members,
+            demands: vec![setting.demand],
+            lags: setting.lags,
         });
         let world = world.expect("the world starts");
         let user = Client::new(world.control_plane().service(), "default");
         install::definitions(&user).await.expect("the definitions are accepted");
         install::workloads(&user).await.expect("the workloads are accepted");
         tokio::time::sleep(Duration::from_mins(1)).await;
-        let members =
-            world.members().filter_map(|name| Some((name.to_owned(), world.member(name)?.local("test"))));
+        let members: BTreeMap<_, _> = world
+            .members()
+            .filter_map(|name| Some((name.to_owned(), world.member(name)?.local("test"))))
+            .collect();
         Self {
             audit: audit_of(&world),
-            members: members.collect(),
+            followed: members.values().map(Local::changes).collect(),
+            members,
             control_plane: world.control_plane().local("test"),
             world,
             clock,
@@ -120,6 +157,7 @@ impl Stage {
             faults: Faults::new(),
             metrics: Metrics::new(build()).expect("metrics"),
             controllers: None,
+            past_writes: Vec::new(),
         }
     }
 
@@ -142,18 +180,20 @@ impl Stage {
         self.controllers = Some(tokio::spawn(suite.run(stopping)));
     }
 
-    /// Kills the controllers: whatever they were about to do is not done.
+    /// Kills the controllers: whatever they were about to do is not done. Nothing is in the way of the next ones.
     pub async fn kill_controllers(&mut self) {
+        self.faults.kill();
         if let Some(controllers) = self.controllers.take() {
             controllers.abort();
             let _killed = controllers.await;
         }
+        self.past_writes.extend(self.faults.writes());
+        self.faults = Faults::new();
     }
 
     /// Kills the controllers and starts new ones with nothing in their way.
     pub async fn restart_controllers(&mut self) {
         self.kill_controllers().await;
-        self.faults = Faults::new();
         self.start_controllers();
     }
 
@@ -162,12 +202,59 @@ impl Stage {
         install::apply(&self.user, yaml).await.expect("the manifest is accepted");
     }
 
-    /// Lets time pass; the auditor looks each second.
+    /// All writes of the controllers that reached the control plane, those of dead ones first.
+    pub fn writes(&self) -> Vec<WriteRecord> {
+        self.past_writes.iter().cloned().chain(self.faults.writes()).collect()
+    }
+
+    /// Lets time pass; the auditor looks at each change of what a member's workloads and autoscalers ask for, and every
+    /// five seconds.
     pub async fn run(&mut self, seconds: u64) {
-        for _ in 0..seconds {
-            tokio::time::sleep(Duration::from_secs(1)).await;
+        self.run_under(seconds, &mut |_| {}).await;
+    }
+
+    /// As [`Stage::run`], with somebody else who looks whenever the auditor does.
+    pub async fn run_under(&mut self, seconds: u64, witness: &mut impl FnMut(&Self)) {
+        let end = Instant::now() + Duration::from_secs(seconds);
+        while Instant::now() < end {
+            let look = end.min(Instant::now() + LOOKS_EVERY);
+            tokio::select! {
+                biased;
+                () = asked(&mut self.followed) => {}
+                () = sleep_until(look) => {}
+            }
             self.audit.look(self.clock.now());
+            witness(self);
         }
+    }
+
+    /// Tells the auditor whether the controllers can do their work from now on.
+    pub fn attended(&mut self, attendance: Attendance) {
+        self.audit.attended(attendance);
+    }
+
+    /// Lets time pass until the FedHPA `web` says that it is ready or is gone, all numbers agree and nothing was written
+    /// for so many seconds; at most `limit` seconds, and no longer than the controllers live. Whether it came to that.
+    pub async fn rest(&mut self, calm: u64, limit: u64) -> bool {
+        let mut calm_for = 0;
+        let mut last = self.standing();
+        for _ in 0..limit.div_ceil(STEP) {
+            self.run(STEP).await;
+            let now = self.standing();
+            calm_for = if now.1 && now == last { calm_for + STEP } else { 0 };
+            if calm_for >= calm || self.faults.has_crashed() {
+                return calm_for >= calm;
+            }
+            last = now;
+        }
+        false
+    }
+
+    /// What has been written so far, and whether all is in order.
+    fn standing(&self) -> (usize, bool) {
+        let gone = self.object(&FED_HPAS, "web").is_none();
+        let ready = gone || self.condition("Ready").is_some_and(|(status, ..)| status == "True");
+        (self.past_writes.len() + self.faults.writes_so_far(), ready && self.numbers().agree())
     }
 
     /// Lets time pass until the controllers have crashed, at most so many seconds. Whether they have.
@@ -250,4 +337,20 @@ fn number(object: &Value, path: &str) -> u64 {
 
 fn start() -> DateTime<Utc> {
     START.parse().expect("a time")
+}
+
+/// Waits until somebody asks something else of a workload or an autoscaler of a member.
+async fn asked(followed: &mut [Changes]) {
+    futures::future::select_all(followed.iter_mut().map(|changes| Box::pin(asked_in(changes)))).await;
+}
+
+async fn asked_in(changes: &mut Changes) {
+    loop {
+        let change = changes.next().await;
+        let kind = &*change.kind;
+        let asks = *kind == DEPLOYMENTS || *kind == HORIZONTAL_POD_AUTOSCALERS;
+        if asks && change.previous.as_ref().map(|before| &before["spec"]) != Some(&change.object["spec"]) {
+            return;
+        }
+    }
 }

@@ -27,6 +27,8 @@ pub enum Command {
     /// example manifests of deploy/examples, lets a demand trace loose on them and prints what happens and why.
     /// Nothing is installed, nothing listens, nothing is left behind.
     Sandbox(SandboxArguments),
+    /// Say what would be decided now, and why. Nothing is written.
+    Explain(ExplainArguments),
     /// Print the CustomResourceDefinitions, or write them to a folder.
     Crds(CrdsArguments),
 }
@@ -100,6 +102,84 @@ pub enum Speed {
     Times(f64),
     /// As fast as the machine goes.
     Max,
+}
+
+/// What is to be explained.
+#[derive(Debug, Args)]
+pub struct ExplainArguments {
+    /// What.
+    #[command(subcommand)]
+    pub what: Explained,
+}
+
+/// What can be explained.
+#[derive(Debug, Subcommand)]
+pub enum Explained {
+    /// How a FedHPA's replicas are divided, and why.
+    ///
+    /// Looks at the FedHPA NAME through the API server, or at a manifest and the facts that --save-facts once wrote,
+    /// and prints the decision of the controller with its reasons. Nothing is written.
+    Fedhpa(ExplainFedHpa),
+    /// Print the JSON Schema of the facts file, or of what `-o json` prints.
+    Schema(ExplainSchema),
+}
+
+/// Which FedHPA is explained, and how.
+#[derive(Debug, Args)]
+pub struct ExplainFedHpa {
+    /// The FedHPA's name.
+    #[arg(value_name = "NAME", required_unless_present = "manifest", conflicts_with = "manifest")]
+    pub name: Option<String>,
+    /// Its namespace. Default: that of the context.
+    #[arg(short, long, value_name = "NAMESPACE", conflicts_with = "manifest")]
+    pub namespace: Option<String>,
+    /// The kubeconfig of the Karmada API server. Default: in-cluster, else the usual places.
+    #[arg(long, env = "KUBECONFIG", value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
+    /// The context in the kubeconfig. Default: its current one.
+    #[arg(long, value_name = "NAME")]
+    pub context: Option<String>,
+    /// Offline: the manifest of the FedHPA, YAML or JSON.
+    #[arg(short = 'f', long, value_name = "FILE", requires = "facts")]
+    pub manifest: Option<PathBuf>,
+    /// Offline: the facts about it, as --save-facts writes them.
+    #[arg(long, value_name = "FILE", requires = "manifest")]
+    pub facts: Option<PathBuf>,
+    /// Write the facts that were observed to this file.
+    #[arg(long, value_name = "FILE")]
+    pub save_facts: Option<PathBuf>,
+    /// What would be if: min=N, max=N (of the spec), lost=CLUSTER, room=CLUSTER:+N. May be given several times.
+    #[arg(long, value_name = "THAT")]
+    pub what_if: Vec<String>,
+    /// How the answer looks.
+    #[arg(short, long, value_enum, default_value_t = Form::Table)]
+    pub output: Form,
+}
+
+/// How an answer looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Form {
+    /// For people.
+    Table,
+    /// For machines.
+    Json,
+}
+
+/// Which schema is printed.
+#[derive(Debug, Args)]
+pub struct ExplainSchema {
+    /// Of which JSON.
+    #[arg(value_enum, default_value_t = Shape::Facts)]
+    pub of: Shape,
+}
+
+/// JSON that has a schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Shape {
+    /// The facts file.
+    Facts,
+    /// What `explain fedhpa -o json` prints.
+    Explanation,
 }
 
 /// Where the definitions go.

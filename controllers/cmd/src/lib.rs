@@ -5,6 +5,7 @@
 
 pub mod cli;
 pub mod crds;
+pub mod explain;
 pub mod run;
 pub mod sandbox;
 pub mod suite;
@@ -21,6 +22,7 @@ pub fn main() -> ExitCode {
     let outcome = match cli.command {
         Command::Run(arguments) => run::command(&arguments),
         Command::Sandbox(arguments) => sandbox::command(&arguments),
+        Command::Explain(arguments) => explain::command(&arguments),
         Command::Crds(arguments) => crds::command(&arguments),
     };
     match outcome {
@@ -33,7 +35,7 @@ pub fn main() -> ExitCode {
 }
 
 /// Why a request cannot be met: one line that says what is wrong and what to do.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct Refusal(String);
 

@@ -9,3 +9,4 @@ pub mod fedhpa;
 pub mod reading;
 pub mod room;
 pub mod schedule;
+pub mod time;

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 /// A value read from somewhere that may lag, stop or never have spoken.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase", deny_unknown_fields)]
 pub enum Reading<T> {
     /// Reported by a source that is alive.
     Fresh(T),

@@ -46,7 +46,7 @@ impl RoomSource {
 
 /// Free room for one workload in one cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Free {
     /// Whole replicas that fit on top of what runs.
     pub fit: u32,

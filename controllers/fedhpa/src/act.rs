@@ -151,17 +151,21 @@ impl Hands<'_> {
 
     async fn ensure_hpa(&mut self, cluster: &str, install: Install, part: Part) -> Result<(), WriteError> {
         let there = self.observed.hpa_works.get(cluster).map(AsRef::as_ref);
+        let member = self.cx.sight.karmada.cluster(cluster);
+        let admitted = self.admitted;
+        let metrics = &admitted.metrics;
+        let existing = match admitted.policy.adoption {
+            Adoption::Never => Existing::Refuse,
+            Adoption::Existing => Existing::Adopt,
+        };
         let wanted = HpaWork::build(WantedHpa {
             cluster,
             namespace: &self.admitted.namespace,
             name: &self.admitted.target.name,
-            spec: member_hpa::spec(&self.admitted.target, &self.admitted.metrics, install.bounds, part),
+            spec: member_hpa::spec(&admitted.target, metrics, install.bounds, part, member.as_deref()),
             owner_uid: &self.admitted.uid,
             owner_name: &self.admitted.name,
-            existing: match self.admitted.policy.adoption {
-                Adoption::Never => Existing::Refuse,
-                Adoption::Existing => Existing::Adopt,
-            },
+            existing: Existing::of(there, existing),
         });
         match wanted.compare(there) {
             Comparison::Same | Comparison::Deleting => Ok(()),

@@ -29,8 +29,10 @@ pub struct Admitted {
     pub uid: String,
     /// The generation that is spoken of.
     pub generation: i64,
-    /// What to scale.
+    /// What to scale, or to give back.
     pub target: Target,
+    /// What the spec names, where `target` is another one that has to be given back first.
+    pub next_target: Option<Target>,
     /// What is decided by.
     pub policy: Policy,
     /// Where room is read from.
@@ -107,6 +109,7 @@ pub fn admit(object: &FedHpa) -> Result<Admitted, Refusal> {
             kind: target.kind.clone(),
             name: target.name.clone(),
         },
+        next_target: None,
         policy: policy(spec)?,
         room: spec.capacity.source,
         metrics: Metrics {

@@ -4,12 +4,11 @@
 
 use std::time::Duration;
 
-use fedscaler_crds::{CronHpa, FedHpa};
-use fedscaler_karmada::{caches::View, plane::ControlPlane};
-use fedscaler_runtime::{clock::SharedClock, events::EventWriter, leadership::Term, watch::Cache};
+use fedscaler_karmada::plane::ControlPlane;
+use fedscaler_runtime::{events::EventWriter, leadership::Term};
 use kube::Client;
 
-use crate::metrics::FedHpaMetrics;
+use crate::{metrics::FedHpaMetrics, sight::Sight};
 
 /// How long one call to the API server may take.
 pub const CALL_BUDGET: Duration = Duration::from_secs(10);
@@ -20,16 +19,10 @@ pub struct Context {
     pub client: Client,
     /// The same, as the Karmada protocols use it.
     pub plane: ControlPlane,
-    /// The wall clock.
-    pub clock: SharedClock,
     /// The right to write.
     pub term: Term,
-    /// Karmada's objects as last seen.
-    pub karmada: View,
-    /// All FedHPAs as last seen.
-    pub fed_hpas: Cache<FedHpa>,
-    /// All CronHPAs as last seen.
-    pub cron_hpas: Cache<CronHpa>,
+    /// What is seen of everything.
+    pub sight: Sight,
     /// Where events go.
     pub events: EventWriter,
     /// What is counted.

@@ -7,12 +7,14 @@ pub mod act;
 pub mod admit;
 pub mod context;
 pub mod finalizer;
+pub mod held;
 pub mod member_hpa;
 pub mod memory;
 pub mod metrics;
 pub mod observe;
 pub mod reconcile;
 pub mod report;
+pub mod sight;
 pub mod wakes;
 
 mod run;

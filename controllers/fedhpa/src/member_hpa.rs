@@ -5,12 +5,12 @@
 
 use std::collections::BTreeSet;
 
-use fedscaler_core::fedhpa::{
-    apportion::{Party, apportion},
-    decision::Part,
-    policy::Bounds,
+use fedscaler_core::fedhpa::{decision::Part, policy::Bounds};
+use fedscaler_karmada::{
+    gates::{self, Fitted, Version},
+    quantity::{self, Round},
+    types::Cluster,
 };
-use fedscaler_karmada::quantity::{self, Round};
 use serde_json::{Value, json};
 
 use crate::admit::Target;
@@ -26,12 +26,36 @@ pub struct Metrics {
     pub global: BTreeSet<String>,
 }
 
+impl Metrics {
+    /// What of this a cluster's Kubernetes understands.
+    pub fn fitted(&self, cluster: &Cluster) -> Fitted {
+        let mut spec = json!({"metrics": self.metrics});
+        if let Some(behavior) = &self.behavior {
+            spec["behavior"] = behavior.clone();
+        }
+        let version = cluster.status.kubernetes_version.as_deref().and_then(Version::parse);
+        gates::fit(spec, version)
+    }
+}
+
 /// The `spec` of a member's HPA.
 ///
 /// A global metric's `AverageValue` target becomes the member's part of it: every member sees the whole metric, and
 /// `metric / target` pods in each would be too many. `Pods` policies become the member's part, at least 1, so that
-/// four pods a minute stay four. Everything else is the same in each member.
-pub fn spec(target: &Target, metrics: &Metrics, bounds: Bounds, part: Part) -> Value {
+/// four pods a minute stay four. Everything else is the same in each member, but for what its Kubernetes is too old
+/// for; `cluster` is absent where it is not known any more.
+pub fn spec(
+    target: &Target,
+    metrics: &Metrics,
+    bounds: Bounds,
+    part: Part,
+    cluster: Option<&Cluster>,
+) -> Value {
+    let version = cluster.and_then(|cluster| cluster.status.kubernetes_version.as_deref());
+    gates::fit(for_any_version(target, metrics, bounds, part), version.and_then(Version::parse)).spec
+}
+
+fn for_any_version(target: &Target, metrics: &Metrics, bounds: Bounds, part: Part) -> Value {
     let mut spec = json!({
         "scaleTargetRef": {"apiVersion": target.api_version, "kind": target.kind, "name": target.name},
         "minReplicas": bounds.min,
@@ -77,21 +101,11 @@ fn behavior_of(behavior: &Value, part: Part) -> Value {
             if policy.get("type").and_then(Value::as_str) == Some("Pods")
                 && let Some(pods) = policy.get("value").and_then(Value::as_u64)
             {
-                policy["value"] = json!(pods_of(u32::try_from(pods).unwrap_or(u32::MAX), part));
+                policy["value"] = json!(part.of(u32::try_from(pods).unwrap_or(u32::MAX)));
             }
         }
     }
     behavior
-}
-
-/// The member's part of a number of pods, rounded half up, at least 1.
-fn pods_of(pods: u32, part: Part) -> u32 {
-    let mine = Party { weight: part.share.into(), lower: 0, upper: pods };
-    let rest = Party { weight: part.whole.saturating_sub(part.share).into(), lower: 0, upper: pods };
-    if part.share >= part.whole {
-        return pods.max(1);
-    }
-    apportion(pods, &[mine, rest])[0].max(1)
 }
 
 #[cfg(test)]
@@ -108,7 +122,7 @@ mod tests {
 
     fn rendered(metrics: &Metrics, share: u32, whole: u32) -> Value {
         let target = Target { api_version: "apps/v1".into(), kind: "Deployment".into(), name: "web".into() };
-        spec(&target, metrics, Bounds { min: 1, max: share }, Part { share, whole })
+        spec(&target, metrics, Bounds { min: 1, max: share }, Part { share, before: 0, whole }, None)
     }
 
     fn external(name: &str) -> Value {

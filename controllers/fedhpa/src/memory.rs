@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use fedscaler_core::fedhpa::{
+    cover::Cover,
     facts::{Memory, Resets, Round},
     policy::Bounds,
     rebalance::InForceSplit,
@@ -24,6 +25,7 @@ pub fn recall(status: Option<&FedHpaStatus>) -> Memory {
         split: recalled_split(status),
         round: status.write_back.as_ref().map(recalled_round),
         resets: status.resets.as_ref().map(recalled_resets).unwrap_or_default(),
+        releasing_since: status.release.as_ref().map(|release| from_wire(&release.started_time)),
     }
 }
 
@@ -35,7 +37,12 @@ fn recalled_split(status: &FedHpaStatus) -> Option<InForceSplit> {
         fingerprint: split.spec_hash.clone()?,
         adopted: from_wire(&split.time),
         change: Change::ALL.into_iter().find(|change| change.as_str() == split.reason)?,
+        cover: split.cover.as_ref().and_then(recalled_cover),
     })
+}
+
+fn recalled_cover(cover: &wire::CoverRecord) -> Option<Cover> {
+    Some(Cover { min: replicas(cover.min_replicas)?, until: from_wire(&cover.until_time) })
 }
 
 fn recalled_share(share: &ShareRecord) -> Option<(String, Bounds)> {
@@ -77,6 +84,10 @@ pub fn record_split(split: &InForceSplit) -> SplitRecord {
         reason: split.change.as_str().to_owned(),
         spec_hash: Some(split.fingerprint.clone()),
         shares: split.shares.iter().map(share).collect(),
+        cover: split.cover.map(|cover| wire::CoverRecord {
+            min_replicas: to_wire_replicas(cover.min),
+            until_time: to_wire(cover.until),
+        }),
     }
 }
 
@@ -112,6 +123,7 @@ mod tests {
             fingerprint: "00ff".to_owned(),
             adopted: at,
             change: Change::Saturated,
+            cover: Some(Cover { min: 5, until: at }),
         };
         let round = Round { template_version: "17".into(), replicas: 5, started: at, acknowledged: Some(at) };
         let resets = Resets { count: 2, since: Some(at) };
@@ -125,10 +137,14 @@ mod tests {
             split: Some(record_split(&split)),
             write_back: Some(record_round(&round)),
             resets: record_resets(resets),
+            release: Some(wire::Release { started_time: to_wire(at) }),
             ..FedHpaStatus::default()
         };
         let memory = recall(Some(&status));
-        assert_eq!(memory, Memory { split: Some(split), round: Some(round), resets });
+        assert_eq!(
+            memory,
+            Memory { split: Some(split), round: Some(round), resets, releasing_since: Some(at) }
+        );
     }
 
     #[test]
@@ -138,6 +154,7 @@ mod tests {
             reason: "Whim".to_owned(),
             spec_hash: None,
             shares: Vec::new(),
+            cover: None,
         };
         let status = FedHpaStatus { split: Some(split), ..FedHpaStatus::default() };
         assert_eq!(recall(Some(&status)).split, None);

@@ -12,7 +12,8 @@ use fedscaler_core::{
     fedhpa::{
         bounds::{Published, Set},
         facts::{
-            self, Candidacy, Cluster, Facts, HpaReport, MemberHpa, MemberWorkload, Placement, Scheduling,
+            self, Blocked, Candidacy, Cluster, Customization, Facts, HpaReport, MemberHpa, MemberWorkload,
+            Placement, Scheduling,
         },
         policy::Bounds,
     },
@@ -22,12 +23,14 @@ use fedscaler_core::{
 use fedscaler_crds::{CronHpa, FedHpa, fedhpa::CapacitySource};
 use fedscaler_karmada::{
     binding::{self, Binding, Division},
+    customizations::InForce,
     error::{ReadError, Unreadable},
     freshness::Health,
     hpa::Limited,
+    labels::KARMADA_RETAIN_REPLICAS,
     placement::{self, Exclusion},
     room::{self, ReadsRoom},
-    template::{self, KindError, Retained, Retention, Template, Workload, WorkloadKind},
+    template::{self, KindError, Retained, Template, Workload, WorkloadKind},
     types,
     work::{self, Applied, Tenure},
     workload::MemberWorkload as MemberReading,
@@ -37,8 +40,8 @@ use kube::{Resource, ResourceExt as _};
 
 use crate::{
     admit::{Admitted, Target},
-    context::Context,
-    finalizer, memory,
+    finalizer, held, memory,
+    sight::Sight,
 };
 
 /// What was seen: the facts, and the objects that writes are decided on.
@@ -57,21 +60,21 @@ pub struct Observed {
 }
 
 /// Observes. Fails only where an API server does not answer: what is missing or cannot be used is a fact.
-pub async fn observe(cx: &Context, object: &FedHpa, admitted: &Admitted) -> Result<Observed, ReadError> {
-    let now = cx.clock.now();
-    let (workload, template, target) = target(cx, admitted).await?;
-    let binding = match workload.as_ref().and_then(|workload| cx.karmada.binding(workload)) {
+pub async fn observe(sight: &Sight, object: &FedHpa, admitted: &Admitted) -> Result<Observed, ReadError> {
+    let now = sight.clock.now();
+    let (workload, template, target) = target(sight, admitted).await?;
+    let binding = match workload.as_ref().and_then(|workload| sight.karmada.binding(workload)) {
         Some(binding) => Some(Binding::read(&binding)?),
         None => None,
     };
     let scene = Scene {
-        cx,
+        sight,
         admitted,
         now,
         workload: workload.as_ref(),
         template: template.as_ref(),
         binding: binding.as_ref(),
-        hpa_works: cx.karmada.hpa_works(&admitted.namespace, &admitted.target.name),
+        hpa_works: sight.karmada.hpa_works(&admitted.namespace, &admitted.target.name),
     };
     let facts = Facts {
         now,
@@ -79,9 +82,14 @@ pub async fn observe(cx: &Context, object: &FedHpa, admitted: &Admitted) -> Resu
         finalized: finalizer::is_on(object),
         target,
         binding: binding.as_ref().map(binding_facts),
-        holder: holder(cx, object, admitted),
+        superseded_by: admitted.next_target.as_ref().map(|next| format!("{} {}", next.kind, next.name)),
+        retention: customization(
+            workload.as_ref().map_or(InForce::Yes, |it| sight.karmada.retention(&it.kind)),
+        ),
+        reflection: customization(sight.karmada.reflection()),
+        holder: holder(sight, object, admitted, binding.as_ref()),
         rivals: scene.rivals(),
-        published: published(cx, admitted),
+        published: published(sight, admitted),
         clusters: scene.clusters(),
         memory: memory::recall(object.status.as_ref()),
     };
@@ -90,34 +98,24 @@ pub async fn observe(cx: &Context, object: &FedHpa, admitted: &Admitted) -> Resu
 }
 
 async fn target(
-    cx: &Context,
+    sight: &Sight,
     admitted: &Admitted,
 ) -> Result<(Option<Workload>, Option<Template>, facts::Target), ReadError> {
     let Target { api_version, kind, name } = &admitted.target;
-    let kind = match WorkloadKind::discover(&cx.plane, api_version, kind).await {
+    let kind = match WorkloadKind::discover(&sight.plane, api_version, kind).await {
         Ok(kind) => kind,
         Err(KindError::Call(error)) => return Err(error.into()),
         Err(error) => return Ok((None, None, facts::Target::Unfit(error.to_string()))),
     };
-    let unfit = (kind.retention() == Retention::Unknown).then(|| {
-        format!(
-            "{} {} is not among the kinds whose replicas our customizations retain; members would be reset",
-            kind.api_version(),
-            kind.kind()
-        )
-    });
     let workload = Workload { kind, namespace: admitted.namespace.clone(), name: name.clone() };
-    if let Some(unfit) = unfit {
-        return Ok((Some(workload), None, facts::Target::Unfit(unfit)));
-    }
-    let template = match template::get(&cx.plane, &workload).await {
+    let template = match template::get(&sight.plane, &workload).await {
         Ok(template) => template,
         Err(error) if error.is_absence() => return Ok((Some(workload), None, facts::Target::Missing)),
         Err(error) => return Err(error),
     };
     let replicas = match template.replicas {
         Some(replicas) => replicas,
-        None => template::read_scale(&cx.plane, &workload).await?.replicas,
+        None => template::read_scale(&sight.plane, &workload).await?.replicas,
     };
     let fact = facts::Target::Found(facts::Template {
         version: template.resource_version.clone(),
@@ -151,36 +149,45 @@ fn binding_facts(binding: &Binding) -> facts::Binding {
     }
 }
 
-/// The oldest FedHPA of a target holds it; among equals the first by name.
-fn holder(cx: &Context, object: &FedHpa, admitted: &Admitted) -> Option<String> {
+fn customization(in_force: InForce) -> Customization {
+    match in_force {
+        InForce::Yes => Customization::InForce,
+        InForce::Foreign(words) => Customization::Foreign(words),
+        InForce::No(words) => Customization::Missing(words),
+    }
+}
+
+/// The oldest FedHPA of a target holds it; among equals the first by name. One that has another target by now holds it
+/// until it has given it back. What is only given back is held by whom the binding says.
+fn holder(sight: &Sight, object: &FedHpa, admitted: &Admitted, binding: Option<&Binding>) -> Option<String> {
+    if admitted.next_target.is_some() {
+        let other =
+            binding.and_then(|binding| binding.holder.as_ref()).filter(|uid| **uid != admitted.uid)?;
+        return Some(format!("of uid {other}"));
+    }
     let age = |object: &FedHpa| {
         let created = object.creation_timestamp().map(|created| from_wire(&created));
         (created.unwrap_or(DateTime::<Utc>::MAX_UTC), object.name_any())
     };
     let mine = age(object);
-    let rivals = cx.fed_hpas.within(&admitted.namespace);
-    let older = rivals.iter().filter(|rival| rival.uid().as_deref() != Some(&admitted.uid));
-    let older = older.filter(|rival| same_target(rival, &admitted.target)).filter(|rival| age(rival) < mine);
-    let first = older.min_by_key(|rival| age(rival))?;
+    let rivals = sight.fed_hpas.within(&admitted.namespace);
+    let others = || rivals.iter().filter(|rival| rival.uid().as_deref() != Some(&admitted.uid));
+    let aims = |rival: &FedHpa| admitted.target.is_named_by(&rival.spec.scale_target_ref);
+    let holds = |rival: &FedHpa| held::recorded(rival).is_some_and(|held| admitted.target.is_named_by(held));
+    let leaves = |rival: &FedHpa| holds(rival) && !aims(rival) && finalizer::is_on(rival);
+    let leaving = others().find(|rival| leaves(rival));
+    let older = others().filter(|rival| aims(rival) && age(rival) < mine);
+    let first = leaving.or_else(|| older.min_by_key(|rival| age(rival)))?;
     Some(format!("{}/{}", admitted.namespace, first.name_any()))
 }
 
-/// The group and not the version makes a kind.
-fn same_target(other: &FedHpa, target: &Target) -> bool {
-    let group = |api_version: &str| api_version.split_once('/').map_or("", |(group, _)| group).to_owned();
-    let theirs = &other.spec.scale_target_ref;
-    theirs.name == target.name
-        && theirs.kind == target.kind
-        && group(&theirs.api_version) == group(&target.api_version)
-}
-
 /// The bounds that the CronHPA which owns this FedHPA publishes: the oldest that aims at it.
-fn published(cx: &Context, admitted: &Admitted) -> Option<Published> {
+fn published(sight: &Sight, admitted: &Admitted) -> Option<Published> {
     let aims = |cron: &&Arc<CronHpa>| {
         let target = &cron.spec.scale_target_ref;
         target.kind == "FedHPA" && target.name == admitted.name && cron.metadata.deletion_timestamp.is_none()
     };
-    let crons = cx.cron_hpas.within(&admitted.namespace);
+    let crons = sight.cron_hpas.within(&admitted.namespace);
     let owner = crons.iter().filter(aims).min_by_key(|cron| {
         let created = cron.creation_timestamp().map(|created| from_wire(&created));
         (created.unwrap_or(DateTime::<Utc>::MAX_UTC), cron.name_any())
@@ -197,7 +204,7 @@ fn published(cx: &Context, admitted: &Admitted) -> Option<Published> {
 }
 
 struct Scene<'a> {
-    cx: &'a Context,
+    sight: &'a Sight,
     admitted: &'a Admitted,
     now: DateTime<Utc>,
     workload: Option<&'a Workload>,
@@ -208,26 +215,37 @@ struct Scene<'a> {
 
 impl Scene<'_> {
     fn rivals(&self) -> Vec<String> {
-        let works = self.cx.karmada.foreign_hpa_works(&self.admitted.namespace, &self.admitted.target.name);
-        if works.is_empty() {
-            return Vec::new();
+        let mut rivals = Vec::new();
+        let works =
+            self.sight.karmada.foreign_hpa_works(&self.admitted.namespace, &self.admitted.target.name);
+        if !works.is_empty() {
+            let clusters: Vec<_> = works.into_keys().collect();
+            rivals.push(format!(
+                "an HPA named {} is propagated to {}: it bounds each member and fights with this FedHPA; remove it",
+                self.admitted.target.name,
+                clusters.join(", ")
+            ));
         }
-        let clusters: Vec<_> = works.into_keys().collect();
-        vec![format!(
-            "an HPA named {} is propagated to {}: it bounds each member and fights with this FedHPA; remove it",
-            self.admitted.target.name,
-            clusters.join(", ")
-        )]
+        rivals.extend(
+            self.workload.into_iter().flat_map(|workload| self.sight.karmada.federated_rivals(workload)),
+        );
+        if self.template.is_some_and(|template| template.marked_by_karmada) {
+            rivals.push(format!(
+                "the template bears {KARMADA_RETAIN_REPLICAS}: Karmada's deploymentReplicasSyncer and hpaScaleTargetMarker, \
+                 where they are on, write the same replicas; remove the label and the HPA template behind it"
+            ));
+        }
+        rivals
     }
 
     fn clusters(&self) -> BTreeMap<String, Cluster> {
-        let clusters = self.cx.karmada.clusters.all();
+        let clusters = self.sight.karmada.clusters.all();
         let candidacy = match self.binding {
             Some(binding) => placement::candidates(binding, clusters.iter().map(AsRef::as_ref)),
             None => BTreeMap::new(),
         };
         let works =
-            self.workload.map(|workload| self.cx.karmada.workload_works(workload)).unwrap_or_default();
+            self.workload.map(|workload| self.sight.karmada.workload_works(workload)).unwrap_or_default();
         let named = self.named();
         let hpas: BTreeMap<_, _> = self.ours().collect();
         let concerned = clusters.iter().filter(|cluster| {
@@ -265,14 +283,19 @@ impl Scene<'_> {
     ) -> Cluster {
         let health = Health::of(cluster);
         let workload = workload.map(|work| MemberReading::read(work, health, self.now));
+        let fitted = self.admitted.metrics.fitted(cluster);
         Cluster {
             labels: cluster.labels().clone(),
             candidacy: match candidacy {
+                Some(placement::Candidacy::In) if fitted.has_no_metric => {
+                    Candidacy::Excluded(format!("{}, and no metric is left", fitted.left_out.join("; ")))
+                }
                 Some(placement::Candidacy::In) => Candidacy::Candidate,
                 Some(placement::Candidacy::Out(Exclusion::Evicting)) => Candidacy::Evicting,
                 Some(placement::Candidacy::Out(exclusion)) => Candidacy::Excluded(exclusion.to_string()),
                 None => Candidacy::Excluded("no binding".to_owned()),
             },
+            left_out: fitted.left_out,
             lost: lost_since(health, self.now),
             free: self.free(cluster),
             retained: workload.as_ref().is_some_and(|workload| workload.labelled_for_retention),
@@ -332,7 +355,8 @@ fn member_hpa(work: &types::Work, health: Health, now: DateTime<Utc>) -> Option<
             capped: hpa.scaling_active.map(|_| hpa.limited == Some(Limited::TooMany)),
         }),
         blocked: match work::applied(work) {
-            Applied::No(why) => Some(why),
+            Applied::Exists => Some(Blocked::Exists),
+            Applied::No(why) => Some(Blocked::Refused(why)),
             Applied::Yes | Applied::NotYet => None,
         },
     })

@@ -26,6 +26,7 @@ use crate::{
     act::{act, is_conflict},
     admit::{Refusal, admit},
     context::Context,
+    held::first_things_first,
     observe::observe,
     report::{report, write},
 };
@@ -73,7 +74,8 @@ pub async fn reconcile(object: Arc<FedHpa>, cx: Arc<Context>) -> Result<Action, 
         Ok(admitted) => admitted,
         Err(refusal) => return refuse(&cx, &object, &refusal).await,
     };
-    let observed = observe(&cx, &object, &admitted).await?;
+    let admitted = first_things_first(&cx.sight, &object, admitted);
+    let observed = observe(&cx.sight, &object, &admitted).await?;
     let decision = core::decide(&admitted.policy, &observed.facts);
     let outcome = act(&cx, &cx.term, &object, &admitted, &observed, &decision).await;
     count(&cx, &observed.facts, &decision);
@@ -92,7 +94,7 @@ async fn refuse(cx: &Context, object: &FedHpa, refusal: &Refusal) -> Result<Acti
         Finding::new(FedHpaCondition::Invalid, true, "Invalid", refusal.to_string()),
     ];
     let old = from_wire(&status.conditions);
-    status.conditions = to_wire(&merge(&old, findings, object.metadata.generation, cx.clock.now()));
+    status.conditions = to_wire(&merge(&old, findings, object.metadata.generation, cx.sight.clock.now()));
     status.observed_generation = object.metadata.generation;
     write(cx, &cx.term, object, &status).await?;
     Ok(Action::await_change())

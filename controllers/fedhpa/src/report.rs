@@ -71,9 +71,23 @@ fn status(object: &FedHpa, facts: &Facts, decision: &Decision, outcome: &Outcome
     let decided = decision.in_force.is_some();
     let last_decision = lines(&old, decision);
     let round = outcome.round.as_ref().or(decision.round.as_ref());
+    if decision.let_go && outcome.failure.is_none() {
+        // What is remembered was about another target.
+        return FedHpaStatus {
+            observed_generation: object.metadata.generation,
+            conditions: conditions(object, facts, decision, outcome),
+            last_decision,
+            ..FedHpaStatus::default()
+        };
+    }
     FedHpaStatus {
         observed_generation: object.metadata.generation,
         conditions: conditions(object, facts, decision, outcome),
+        target: if facts.superseded_by.is_some() {
+            old.target.clone()
+        } else {
+            Some(object.spec.scale_target_ref.clone())
+        },
         totals: if decided { Some(sums(decision)) } else { old.totals },
         bounds: bounds(decision).or(old.bounds),
         unplaced: decided.then(|| to_wire_replicas(decision.unplaced)),
@@ -82,7 +96,10 @@ fn status(object: &FedHpa, facts: &Facts, decision: &Decision, outcome: &Outcome
         split: decision.split.as_ref().map(record_split),
         write_back: round.map(record_round),
         resets: record_resets(decision.resets),
-        release: facts.deleting.map(|since| Release { started_time: time::to_wire(since) }),
+        release: facts
+            .deleting
+            .or(decision.releasing_since)
+            .map(|since| Release { started_time: time::to_wire(since) }),
         last_decision,
     }
 }

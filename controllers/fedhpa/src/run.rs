@@ -21,6 +21,7 @@ use crate::{
     context::{CALL_BUDGET, Context},
     metrics::FedHpaMetrics,
     reconcile::reconcile,
+    sight::Sight,
     wakes,
 };
 
@@ -65,12 +66,15 @@ pub async fn run(setup: Setup, shutdown: impl Future<Output = ()>) -> Result<(),
             Arc::clone(&setup.clock),
             &setup.metrics,
         ),
-        client: setup.client,
-        clock: setup.clock,
         term: setup.term,
-        karmada: karmada.view(),
-        fed_hpas,
-        cron_hpas: setup.cron_hpas.cache().clone(),
+        sight: Sight {
+            plane: ControlPlane::new(setup.client.clone(), CALL_BUDGET, FEDHPA_MANAGER),
+            clock: setup.clock,
+            karmada: karmada.view(),
+            fed_hpas,
+            cron_hpas: setup.cron_hpas.cache().clone(),
+        },
+        client: setup.client,
         metrics,
     };
     controller.run(Arc::new(context), reconcile, shutdown).await;

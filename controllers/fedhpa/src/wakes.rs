@@ -31,13 +31,17 @@ pub fn connect(
     let by_subject = |fed_hpas: Cache<FedHpa>| move |subject: &Subject| aimed_at(&fed_hpas, subject);
     let of_binding = by_subject(fed_hpas.cache().clone());
     let of_work = by_subject(fed_hpas.cache().clone());
+    let of_federated = by_subject(fed_hpas.cache().clone());
+    let of_cron = fed_hpas.cache().clone();
     let all = fed_hpas.cache().clone();
+    let all_again = fed_hpas.cache().clone();
     let metrics = metrics.clone();
     controller
         .after(karmada.clusters.cache())
         .after(karmada.bindings.cache())
         .after(karmada.hpa_works.cache())
         .after(karmada.workload_works.cache())
+        .after(karmada.customizations.cache())
         .wake_on(touching(
             karmada.bindings.changes().inspect(move |change| count_reschedule(change, &metrics)),
             move |binding| of_binding(&caches::subject_of_binding(binding)),
@@ -46,6 +50,14 @@ pub fn connect(
         .wake_on(touching(karmada.workload_works.changes(), move |work| {
             caches::subject_of_work(work).map(|subject| of_work(&subject)).unwrap_or_default()
         }))
+        .wake_on(touching(karmada.federated_hpas.changes(), move |rival| {
+            of_federated(&caches::subject_of_federated(rival))
+        }))
+        .wake_on(touching(karmada.cron_federated_hpas.changes(), move |rival| {
+            // It may aim at the workload by way of a FederatedHPA.
+            keys_within(&of_cron, &rival.namespace().unwrap_or_default())
+        }))
+        .wake_on(karmada.customizations.changes().flat_map(move |_| stream::iter(keys(&all_again))))
         .wake_on(touching(cron_hpas.changes(), fed_hpa_of))
         .wake_on(touching(fed_hpas.changes(), rivals_of(fed_hpas.cache().clone())))
         .wake_on(karmada.clusters.changes().filter_map(material).flat_map(move |()| stream::iter(keys(&all))))
@@ -55,8 +67,9 @@ pub fn connect(
 fn aimed_at(fed_hpas: &Cache<FedHpa>, subject: &Subject) -> Vec<ObjectKey> {
     let there = fed_hpas.within(&subject.namespace);
     let aims = |object: &&Arc<FedHpa>| {
-        let target = &object.spec.scale_target_ref;
-        target.kind == subject.kind && target.name == subject.name
+        let held = object.status.as_ref().and_then(|status| status.target.as_ref());
+        let named = std::iter::once(&object.spec.scale_target_ref).chain(held);
+        named.into_iter().any(|target| target.kind == subject.kind && target.name == subject.name)
     };
     there.iter().filter(aims).map(|object| ObjectKey::of(object.as_ref())).collect()
 }
@@ -66,16 +79,21 @@ fn fed_hpa_of(cron: &CronHpa) -> Option<ObjectKey> {
     (target.kind == "FedHPA").then(|| ObjectKey::within(cron.namespace().unwrap_or_default(), &target.name))
 }
 
-/// Others with the same target: when the holder goes, the next one takes over.
+/// Others with the same target: when the holder goes or has given it back, the next one takes over.
 fn rivals_of(fed_hpas: Cache<FedHpa>) -> impl Fn(&FedHpa) -> Vec<ObjectKey> {
     move |object| {
-        let target = &object.spec.scale_target_ref;
+        let held = object.status.as_ref().and_then(|status| status.target.as_ref());
+        let targets = [Some(&object.spec.scale_target_ref), held];
         let there = fed_hpas.within(&object.namespace().unwrap_or_default());
-        let same = there
-            .iter()
-            .filter(|other| other.spec.scale_target_ref == *target && other.uid() != object.uid());
+        let same = there.iter().filter(|other| {
+            targets.contains(&Some(&other.spec.scale_target_ref)) && other.uid() != object.uid()
+        });
         same.map(|other| ObjectKey::of(other.as_ref())).collect()
     }
+}
+
+fn keys_within(fed_hpas: &Cache<FedHpa>, namespace: &str) -> Vec<ObjectKey> {
+    fed_hpas.within(namespace).iter().map(|object| ObjectKey::of(object.as_ref())).collect()
 }
 
 fn keys(fed_hpas: &Cache<FedHpa>) -> Vec<ObjectKey> {
@@ -91,11 +109,12 @@ async fn material(change: Change<Cluster>) -> Option<()> {
     }
 }
 
-type Standing<'a> = (Health, bool, &'a std::collections::BTreeMap<String, String>, String);
+type Standing<'a> = (Health, bool, &'a std::collections::BTreeMap<String, String>, String, Option<&'a str>);
 
 fn standing(cluster: &Cluster) -> Standing<'_> {
+    let version = cluster.status.kubernetes_version.as_deref();
     let taints = format!("{:?}", cluster.spec.taints);
-    (Health::of(cluster), cluster.metadata.deletion_timestamp.is_some(), cluster.labels(), taints)
+    (Health::of(cluster), cluster.metadata.deletion_timestamp.is_some(), cluster.labels(), taints, version)
 }
 
 /// While we hold scheduling, nobody else should divide; that it never happens is worth a number.

@@ -3,7 +3,10 @@
 //! Responsible for following clusters, bindings and Works, for keeping of the many Works only what is read, and
 //! for lookups that touch few objects. Knows nothing of what is done with them.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use fedscaler_runtime::{
     key::ObjectKey,
@@ -15,10 +18,14 @@ use kube::{Api, Client, ResourceExt as _};
 use serde_json::{Map, Value};
 
 use crate::{
+    customizations::{self, InForce},
     labels::{BINDING_NAME, FEDHPA, HOLDS_SCHEDULING, OWNER_UID, RETAIN_REPLICAS},
     names::{self, HPA_KIND},
-    template::Workload,
-    types::{Cluster, ResourceBinding, Work},
+    template::{Workload, WorkloadKind},
+    types::{
+        Cluster, CronFederatedHPA, FederatedHPA, FederatedTarget, ResourceBinding,
+        ResourceInterpreterCustomization, Work,
+    },
 };
 
 /// The fields of a member workload's status that are kept.
@@ -35,6 +42,12 @@ pub struct Watches {
     pub hpa_works: Watched<Work>,
     /// All other Works, reduced to what says how a workload fares.
     pub workload_works: Watched<Work>,
+    /// How objects are interpreted.
+    pub customizations: Watched<ResourceInterpreterCustomization>,
+    /// Karmada's own autoscalers.
+    pub federated_hpas: Watched<FederatedHPA>,
+    /// Karmada's own autoscalers by the clock.
+    pub cron_federated_hpas: Watched<CronFederatedHPA>,
 }
 
 impl Watches {
@@ -51,6 +64,15 @@ impl Watches {
                 .labels(&format!("!{OWNER_UID}"))
                 .prune(prune_workload_work)
                 .start(readiness, metrics),
+            customizations: Watch::<ResourceInterpreterCustomization>::of(Api::all(client.clone()))
+                .optional()
+                .start(readiness, metrics),
+            federated_hpas: Watch::<FederatedHPA>::of(Api::all(client.clone()))
+                .optional()
+                .start(readiness, metrics),
+            cron_federated_hpas: Watch::<CronFederatedHPA>::of(Api::all(client.clone()))
+                .optional()
+                .start(readiness, metrics),
         }
     }
 
@@ -61,6 +83,9 @@ impl Watches {
             bindings: self.bindings.cache().clone(),
             hpa_works: self.hpa_works.cache().clone(),
             workload_works: self.workload_works.cache().clone(),
+            customizations: self.customizations.cache().clone(),
+            federated_hpas: self.federated_hpas.cache().clone(),
+            cron_federated_hpas: self.cron_federated_hpas.cache().clone(),
         }
     }
 }
@@ -76,6 +101,12 @@ pub struct View {
     pub hpa_works: Cache<Work>,
     /// All other Works.
     pub workload_works: Cache<Work>,
+    /// How objects are interpreted.
+    pub customizations: Cache<ResourceInterpreterCustomization>,
+    /// Karmada's own autoscalers.
+    pub federated_hpas: Cache<FederatedHPA>,
+    /// Karmada's own autoscalers by the clock.
+    pub cron_federated_hpas: Cache<CronFederatedHPA>,
 }
 
 impl View {
@@ -85,6 +116,7 @@ impl View {
             && self.bindings.is_synced()
             && self.hpa_works.is_synced()
             && self.workload_works.is_synced()
+            && self.customizations.is_synced()
     }
 
     /// The cluster of that name.
@@ -126,6 +158,57 @@ impl View {
             }
         }
         owned
+    }
+
+    /// Whether members keep the replicas of this kind under our label.
+    pub fn retention(&self, kind: &WorkloadKind) -> InForce {
+        customizations::retention(&self.customizations.all(), kind)
+    }
+
+    /// Whether the conditions and bounds of members' HPAs are shown.
+    pub fn reflection(&self) -> InForce {
+        customizations::reflection(&self.customizations.all())
+    }
+
+    /// Karmada's own autoscalers that scale a workload, in words.
+    pub fn federated_rivals(&self, workload: &Workload) -> Vec<String> {
+        let aims =
+            |target: &FederatedTarget| target.kind == workload.kind.kind() && target.name == workload.name;
+        let mut rivals = Vec::new();
+        let mut central = Vec::new();
+        for it in self.federated_hpas.within(&workload.namespace) {
+            if aims(&it.spec.scale_target_ref) {
+                central.push(it.name_any());
+                rivals.push(format!(
+                    "Karmada's FederatedHPA {} scales the same workload; delete it",
+                    it.name_any()
+                ));
+            }
+        }
+        for it in self.cron_federated_hpas.within(&workload.namespace) {
+            let target = &it.spec.scale_target_ref;
+            if aims(target) || (target.kind == "FederatedHPA" && central.contains(&target.name)) {
+                rivals.push(format!(
+                    "Karmada's CronFederatedHPA {} scales the same workload; put its rules into a CronHPA and delete it",
+                    it.name_any()
+                ));
+            }
+        }
+        rivals
+    }
+
+    /// What is held for the FedHPA of that uid, as the objects say: workloads whose scheduling is suspended for it, and
+    /// those that HPAs of it scale. Goes through the bindings of the namespace and all Works of ours: for when nothing
+    /// is remembered.
+    pub fn held_for(&self, namespace: &str, owner_uid: &str) -> BTreeSet<Subject> {
+        let is_ours = |binding: &&Arc<ResourceBinding>| {
+            binding.annotations().get(HOLDS_SCHEDULING).is_some_and(|uid| uid == owner_uid)
+        };
+        let bindings = self.bindings.within(namespace);
+        let bound = bindings.iter().filter(is_ours).map(|binding| subject_of_binding(binding));
+        let works = self.works_owned_by(owner_uid);
+        let scaled = works.values().flatten().filter_map(|work| scaled_by(work));
+        bound.chain(scaled).collect()
     }
 
     fn by_cluster(&self, works: &Cache<Work>, name: &str) -> BTreeMap<String, Arc<Work>> {
@@ -174,6 +257,17 @@ pub fn subject_of_binding(binding: &ResourceBinding) -> Subject {
     }
 }
 
+/// The workload that one of Karmada's own autoscalers scales.
+pub fn subject_of_federated(rival: &FederatedHPA) -> Subject {
+    let target = &rival.spec.scale_target_ref;
+    Subject {
+        api_version: target.api_version.clone(),
+        kind: target.kind.clone(),
+        namespace: rival.namespace().unwrap_or_default(),
+        name: target.name.clone(),
+    }
+}
+
 /// The object in a Work; `None` where there is none in a namespace.
 pub fn subject_of_work(work: &Work) -> Option<Subject> {
     let manifest = work.spec.workload.manifests.first()?;
@@ -183,6 +277,18 @@ pub fn subject_of_work(work: &Work) -> Option<Subject> {
         kind: text("/kind")?,
         namespace: text("/metadata/namespace")?,
         name: text("/metadata/name")?,
+    })
+}
+
+/// What the HPA in a Work scales.
+fn scaled_by(work: &Work) -> Option<Subject> {
+    let manifest = work.spec.workload.manifests.first()?;
+    let text = |path| manifest.pointer(path).and_then(Value::as_str).map(str::to_owned);
+    Some(Subject {
+        api_version: text("/spec/scaleTargetRef/apiVersion")?,
+        kind: text("/spec/scaleTargetRef/kind")?,
+        namespace: text("/metadata/namespace")?,
+        name: text("/spec/scaleTargetRef/name")?,
     })
 }
 

@@ -6,8 +6,10 @@
 
 pub mod binding;
 pub mod caches;
+pub mod customizations;
 pub mod error;
 pub mod freshness;
+pub mod gates;
 pub mod hpa;
 pub mod labels;
 pub mod names;

@@ -18,7 +18,7 @@ use thiserror::Error;
 
 use crate::{
     error::{ReadError, Unreadable, WriteError},
-    labels::{RETAIN_REPLICAS, SCALES_TO_ZERO, TRUE},
+    labels::{KARMADA_RETAIN_REPLICAS, RETAIN_REPLICAS, SCALES_TO_ZERO, TRUE},
     names,
     plane::ControlPlane,
     requests,
@@ -202,6 +202,8 @@ pub struct Template {
     pub replicas: Option<u32>,
     /// To whom its replicas belong.
     pub retained: Retained,
+    /// Whether it bears Karmada's own retention label, on which Karmada's autoscaling controllers act.
+    pub marked_by_karmada: bool,
     /// What one replica requests, or why that is not known.
     pub requests: Result<Amounts, Unreadable>,
 }
@@ -216,6 +218,10 @@ impl Template {
             deleting: object.metadata.deletion_timestamp.is_some(),
             replicas: replicas.and_then(|replicas| u32::try_from(replicas).ok()),
             retained: retained(object),
+            marked_by_karmada: object
+                .labels()
+                .get(KARMADA_RETAIN_REPLICAS)
+                .is_some_and(|value| value == TRUE),
             requests: object
                 .data
                 .pointer("/spec/template/spec")

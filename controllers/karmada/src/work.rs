@@ -31,13 +31,26 @@ use crate::{
     types::Work,
 };
 
+/// What Karmada says, in lower case, of an object in a member that it did not make.
+const EXISTS: &str = "karmada will not manage this resource";
+
 /// What to do about an HPA of that name that a member already has and that Karmada did not make.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Existing {
     /// Leave it alone: the Work is not applied, and says so.
     Refuse,
-    /// Take it over.
+    /// Take it over, and leave it in the member when the Work goes: it was there before.
     Adopt,
+}
+
+impl Existing {
+    /// Where the user wants HPAs to be adopted, only what is in the way is, so that what was never the member's own goes
+    /// with its Work. An HPA that was adopted once stays so, whatever is wanted by now.
+    pub fn of(there: Option<&Work>, wanted: Self) -> Self {
+        let adopted = |work: &Work| work.spec.preserve_resources_on_deletion == Some(true);
+        let in_the_way = |work: &Work| wanted == Self::Adopt && applied(work) == Applied::Exists;
+        if there.is_some_and(|work| adopted(work) || in_the_way(work)) { Self::Adopt } else { Self::Refuse }
+    }
 }
 
 /// A Work as it should be, for one HPA in one member.
@@ -74,7 +87,8 @@ impl HpaWork {
         let namespace = names::execution_namespace(wanted.cluster);
         let name = names::work_name(HPA_KIND, wanted.name, wanted.namespace);
         let owner_uid = wanted.owner_uid.to_owned();
-        let body = json!({
+        let existing = wanted.existing;
+        let mut body = json!({
             "apiVersion": "work.karmada.io/v1alpha1",
             "kind": "Work",
             "metadata": {
@@ -86,6 +100,10 @@ impl HpaWork {
             },
             "spec": {"workload": {"manifests": [manifest(wanted, &namespace, &name)]}},
         });
+        match existing {
+            Existing::Refuse => {}
+            Existing::Adopt => body["spec"]["preserveResourcesOnDeletion"] = json!(true),
+        }
         Self { namespace, name, owner_uid, body }
     }
 
@@ -127,7 +145,9 @@ impl HpaWork {
         };
         let has_finalizer = there.finalizers().iter().any(|finalizer| finalizer == EXECUTION_FINALIZER);
         let annotation = there.annotations().get(FEDHPA).map(String::as_str);
+        let preserved = there.spec.preserve_resources_on_deletion == Some(true);
         has_finalizer
+            && preserved == (self.body["spec"]["preserveResourcesOnDeletion"] == true)
             && annotation == metadata["annotations"][FEDHPA].as_str()
             && ours["apiVersion"] == theirs["apiVersion"]
             && ours["kind"] == theirs["kind"]
@@ -215,7 +235,9 @@ fn includes(whole: &Value, part: &Value) -> bool {
 pub enum Applied {
     /// It did.
     Yes,
-    /// It did not; what Karmada says about it.
+    /// It has an object of that name that Karmada did not make.
+    Exists,
+    /// It did not for another reason; what Karmada says about it.
     No(String),
     /// Karmada has not said yet.
     NotYet,
@@ -225,6 +247,7 @@ pub enum Applied {
 pub fn applied(work: &Work) -> Applied {
     match work.status.conditions.iter().find(|condition| condition.type_ == "Applied") {
         Some(condition) if condition.status == "True" => Applied::Yes,
+        Some(condition) if condition.message.to_lowercase().contains(EXISTS) => Applied::Exists,
         Some(condition) => Applied::No(condition.message.clone()),
         None => Applied::NotYet,
     }

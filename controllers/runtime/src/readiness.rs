@@ -65,6 +65,14 @@ impl Readiness {
         self.lock().get(watch).map(|(_, state)| state.clone())
     }
 
+    /// How each required watch fares, by name.
+    #[must_use]
+    pub fn states(&self) -> BTreeMap<String, WatchState> {
+        let watches = self.lock();
+        let required = watches.iter().filter(|(_, (need, _))| *need == Need::Required);
+        required.map(|(watch, (_, state))| (watch.clone(), state.clone())).collect()
+    }
+
     /// Whether every watch is synced, apart from absent kinds that are optional.
     #[must_use]
     pub fn is_ready(&self) -> bool {

@@ -140,7 +140,7 @@ where
         self
     }
 
-    /// The process is ready although the API server does not serve this kind.
+    /// The process is ready although the API server does not serve this kind: then there are no objects of it.
     #[must_use]
     pub fn optional(mut self) -> Self {
         self.need = Need::Optional;
@@ -415,9 +415,18 @@ where
         self.metrics.failed(error.class());
         self.tell(error);
         let (state, pause, recovery) = self.verdict(error);
+        if state == WatchState::Absent && self.board.need == Need::Optional {
+            self.nothing_is_there();
+        }
         self.board.set(state);
         tokio::time::sleep(pause).await;
         recovery
+    }
+
+    /// Of a kind that is not served there are no objects: whoever waits for the list need not wait for a definition that
+    /// may never come.
+    fn nothing_is_there(&self) {
+        self.shared.change(|cache| changes_between(&cache.replace(Objects::new()), Objects::new()));
     }
 
     /// Says the first failure of a row aloud. That a server has forgotten an old version is its ordinary course.

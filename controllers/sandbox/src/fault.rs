@@ -3,28 +3,24 @@
 //! A [`FaultyService`] wraps any service that answers with [`ResponseBody`]s. What goes wrong is scripted through its
 //! [`Faults`], which the test keeps. It knows HTTP and the framing of watches, no kind of object.
 
+mod wire;
+
 use std::{
-    collections::VecDeque,
-    convert::Infallible,
-    future::{Future, pending},
-    pin::Pin,
+    collections::{BTreeMap, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::{Context, Poll},
     time::Duration,
 };
 
 use bytes::Bytes;
-use futures::StreamExt;
-use http::{Method, Request, Response, StatusCode};
+use http::{Method, StatusCode};
 use rand_chacha::{
     ChaCha8Rng,
     rand_core::{RngCore, SeedableRng},
 };
-use serde_json::json;
-use tokio::{sync::watch, time::sleep};
-use tower::{Layer, Service};
+use tokio::sync::{Notify, watch};
 
-use crate::apiserver::{ApiError, ConnectionCut, ResponseBody};
+use self::wire::Watching;
+pub use self::wire::{FaultyService, Undelivered};
 
 /// A write that reached the server, in the order of arrival.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,9 +78,34 @@ struct Planned {
     kind: PlannedKind,
 }
 
-#[derive(Debug, Clone, Copy)]
+/// Where a request is held until a test lets it go on; clones are the same gate.
+#[derive(Debug, Clone, Default)]
+pub struct Gate {
+    arrived: Arc<Notify>,
+    opened: Arc<Notify>,
+}
+
+impl Gate {
+    /// Waits for the request.
+    pub async fn arrival(&self) {
+        self.arrived.notified().await;
+    }
+
+    /// Lets the request go on, now or as soon as it comes.
+    pub fn open(&self) {
+        self.opened.notify_one();
+    }
+}
+
+#[derive(Debug, Clone)]
 enum PlannedKind {
     Answer(StatusCode),
+    /// The request takes effect, and its answer is lost.
+    LoseAnswer,
+    /// A read gets the oldest answer that is still known of its path.
+    Stale,
+    /// The request waits at a gate on its way to the server.
+    Hold(Gate),
     Delay(Duration),
     /// A watch that is asked for gets 410 Gone as its first event.
     ExpireWatch,
@@ -121,6 +142,7 @@ impl Weather {
             1 => PlannedKind::Answer(StatusCode::TOO_MANY_REQUESTS),
             2 => PlannedKind::Answer(StatusCode::INTERNAL_SERVER_ERROR),
             3 => PlannedKind::Answer(StatusCode::SERVICE_UNAVAILABLE),
+            4 => PlannedKind::LoseAnswer,
             _ => PlannedKind::Delay(Duration::from_millis(u64::from(choice % 3000))),
         })
     }
@@ -134,7 +156,12 @@ struct Script {
     writes: Vec<WriteRecord>,
     /// Writes that were let through or lost, to count towards the crash.
     attempted: u64,
+    /// The last answers to reads, by path, the oldest first.
+    answers: BTreeMap<String, VecDeque<Bytes>>,
 }
+
+/// So many answers are kept of each path, for stale reads.
+const KEPT_ANSWERS: usize = 3;
 
 /// What goes wrong between a client and a server; clones are the same script.
 #[derive(Clone)]
@@ -143,6 +170,8 @@ pub struct Faults {
     link: Arc<watch::Sender<Link>>,
     /// Bumped to break every watch under way.
     cuts: Arc<watch::Sender<u64>>,
+    /// How late the events of all watches are.
+    lag: Arc<watch::Sender<Duration>>,
 }
 
 impl Default for Faults {
@@ -159,6 +188,7 @@ impl Faults {
             script: Arc::default(),
             link: Arc::new(watch::Sender::new(Link::Up)),
             cuts: Arc::new(watch::Sender::new(0)),
+            lag: Arc::new(watch::Sender::new(Duration::ZERO)),
         }
     }
 
@@ -172,13 +202,18 @@ impl Faults {
         script.crash = Some((script.attempted + nth, crash));
     }
 
-    /// Whether the scripted crash has happened.
+    /// The client's process dies now: nothing that is left of it is ever answered.
+    pub fn kill(&self) {
+        self.link.send_replace(Link::Crashed);
+    }
+
+    /// Whether the client's process is dead.
     #[must_use]
     pub fn has_crashed(&self) -> bool {
         *self.link.borrow() == Link::Crashed
     }
 
-    /// Waits for the scripted crash.
+    /// Waits for the death of the client's process.
     pub async fn crashed(&self) {
         let mut link = self.link.subscribe();
         // The sender lives as long as `self`.
@@ -188,6 +223,25 @@ impl Faults {
     /// The next `times` matching requests are answered with `code` and do not reach the server.
     pub fn answer(&self, which: Which, code: StatusCode, times: u32) {
         self.plan(which, times, PlannedKind::Answer(code));
+    }
+
+    /// The next `times` matching requests take effect, but their answers are lost: the client is told of a timeout.
+    pub fn lose_answers(&self, which: Which, times: u32) {
+        self.plan(which, times, PlannedKind::LoseAnswer);
+    }
+
+    /// The next `times` matching reads get an answer of the past, as from a server that lags behind: the oldest of the
+    /// last three, if the path was read before.
+    pub fn stale_reads(&self, which: Which, times: u32) {
+        self.plan(which, times, PlannedKind::Stale);
+    }
+
+    /// The next matching request waits at the gate on its way to the server.
+    #[must_use]
+    pub fn hold(&self, which: Which) -> Gate {
+        let gate = Gate::default();
+        self.plan(which, 1, PlannedKind::Hold(gate.clone()));
+        gate
     }
 
     /// The next `times` matching requests reach the server only after `delay`.
@@ -210,8 +264,14 @@ impl Faults {
         self.plan(which, times, PlannedKind::DelayEvents(delay));
     }
 
+    /// From now on the events of all watches, those under way too, arrive later by `lag`, in their order.
+    pub fn lag_watches(&self, lag: Duration) {
+        self.lag.send_replace(lag);
+    }
+
     /// From now on, `per_mille` of a thousand requests other than watches go wrong by chance: they are late by up to
-    /// three seconds or answered 409, 429, 500 or 503. The same seed and requests meet the same faults.
+    /// three seconds, answered 409, 429, 500 or 503, or take effect without an answer. The same seed and requests meet
+    /// the same faults.
     pub fn scatter(&self, seed: u64, per_mille: u32) {
         self.script().weather = Some(Weather { dice: ChaCha8Rng::seed_from_u64(seed), per_mille });
     }
@@ -219,6 +279,18 @@ impl Faults {
     /// Ends the faults that come by chance.
     pub fn clear_up(&self) {
         self.script().weather = None;
+    }
+
+    /// Ends everything that goes wrong or is planned to, but brings no dead process back.
+    pub fn calm(&self) {
+        {
+            let mut script = self.script();
+            script.weather = None;
+            script.crash = None;
+            script.planned.clear();
+        }
+        self.lag_watches(Duration::ZERO);
+        self.heal();
     }
 
     fn plan(&self, which: Which, left: u32, kind: PlannedKind) {
@@ -253,6 +325,12 @@ impl Faults {
         self.script().writes.clone()
     }
 
+    /// How many writes reached the server so far.
+    #[must_use]
+    pub fn writes_so_far(&self) -> usize {
+        self.script().writes.len()
+    }
+
     /// How many writes with that method reached the server on paths that contain `path`.
     #[must_use]
     pub fn count_writes(&self, which: &Which) -> usize {
@@ -271,13 +349,17 @@ impl Faults {
         let mut script = self.script();
         for planned in &mut script.planned {
             let for_watches = match planned.kind {
-                PlannedKind::Answer(_) | PlannedKind::Delay(_) => false,
+                PlannedKind::Answer(_)
+                | PlannedKind::Delay(_)
+                | PlannedKind::LoseAnswer
+                | PlannedKind::Stale
+                | PlannedKind::Hold(_) => false,
                 PlannedKind::ExpireWatch | PlannedKind::DropEvents(_) | PlannedKind::DelayEvents(_) => true,
             };
             let fits = !for_watches || is_watch == Watching::Yes;
             if planned.left > 0 && fits && planned.which.matches(method, path) {
                 planned.left -= 1;
-                due.push(planned.kind);
+                due.push(planned.kind.clone());
             }
         }
         script.planned.retain(|planned| planned.left > 0);
@@ -294,217 +376,6 @@ impl Faults {
         let (nth, crash) = script.crash?;
         (script.attempted >= nth).then_some(crash)
     }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Watching {
-    Yes,
-    No,
-}
-
-impl<S> Layer<S> for Faults {
-    type Service = FaultyService<S>;
-
-    fn layer(&self, inner: S) -> Self::Service {
-        FaultyService { inner, faults: self.clone() }
-    }
-}
-
-/// A service with a script of faults in front of it.
-#[derive(Clone)]
-pub struct FaultyService<S> {
-    inner: S,
-    faults: Faults,
-}
-
-/// The request could not be delivered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Undelivered {
-    /// There is a partition between client and server.
-    #[error("connection refused: the server cannot be reached")]
-    Partitioned,
-}
-
-type Answer = Result<Response<ResponseBody>, Undelivered>;
-
-impl<S, B> Service<Request<B>> for FaultyService<S>
-where
-    S: Service<Request<B>, Response = Response<ResponseBody>, Error = Infallible> + Clone + Send + 'static,
-    S::Future: Send,
-    B: Send + 'static,
-{
-    type Response = Response<ResponseBody>;
-    type Error = Undelivered;
-    type Future = Pin<Box<dyn Future<Output = Answer> + Send>>;
-
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Undelivered>> {
-        self.inner.poll_ready(context).map(|ready| {
-            let Ok(()) = ready;
-            Ok(())
-        })
-    }
-
-    fn call(&mut self, request: Request<B>) -> Self::Future {
-        // The service that was polled ready is the one to call.
-        let clone = self.inner.clone();
-        let inner = std::mem::replace(&mut self.inner, clone);
-        let faults = self.faults.clone();
-        Box::pin(async move { faults.carry(inner, request).await })
-    }
-}
-
-impl Faults {
-    async fn carry<S, B>(&self, mut inner: S, request: Request<B>) -> Answer
-    where
-        S: Service<Request<B>, Response = Response<ResponseBody>, Error = Infallible>,
-    {
-        self.check_link().await?;
-        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-        let query = request.uri().query().unwrap_or_default().to_owned();
-        let watching = if query.contains("watch=true") || query.contains("watch=1") {
-            Watching::Yes
-        } else {
-            Watching::No
-        };
-        let due = self.due(&method, &path, watching);
-        for fault in &due {
-            match fault {
-                PlannedKind::Delay(delay) => sleep(*delay).await,
-                PlannedKind::Answer(code) => return Ok(refused(*code)),
-                PlannedKind::ExpireWatch => return Ok(expired_watch()),
-                PlannedKind::DropEvents(_) | PlannedKind::DelayEvents(_) => {}
-            }
-        }
-        self.check_link().await?;
-        let is_write = !matches!(method, Method::GET | Method::HEAD);
-        let crash = if is_write { self.count() } else { None };
-        if crash == Some(Crash::Before) {
-            return self.die().await;
-        }
-        let Ok(response) = inner.call(request).await;
-        if is_write {
-            let manager = field_manager(&query);
-            self.script().writes.push(WriteRecord { method, path, manager, code: response.status() });
-        }
-        if crash == Some(Crash::After) {
-            return self.die().await;
-        }
-        Ok(self.through_watch_faults(response, &due))
-    }
-
-    async fn check_link(&self) -> Result<(), Undelivered> {
-        let link = *self.link.borrow();
-        match link {
-            Link::Up => Ok(()),
-            Link::Partitioned => Err(Undelivered::Partitioned),
-            Link::Crashed => pending().await,
-        }
-    }
-
-    async fn die(&self) -> Answer {
-        self.link.send_replace(Link::Crashed);
-        pending().await
-    }
-
-    /// A watch that can be cut, delayed and made to lose events; other answers as they are.
-    fn through_watch_faults(
-        &self,
-        response: Response<ResponseBody>,
-        due: &[PlannedKind],
-    ) -> Response<ResponseBody> {
-        let (parts, body) = response.into_parts();
-        let events = match body.into_events() {
-            Ok(events) => events,
-            Err(whole) => return Response::from_parts(parts, whole),
-        };
-        let mut lost = 0_usize;
-        let mut late = Duration::ZERO;
-        for fault in due {
-            match fault {
-                PlannedKind::DropEvents(events) => lost += *events as usize,
-                PlannedKind::DelayEvents(delay) => late += *delay,
-                PlannedKind::Answer(_) | PlannedKind::Delay(_) | PlannedKind::ExpireWatch => {}
-            }
-        }
-        let events = events.skip(lost).then(move |event| async move {
-            if !late.is_zero() {
-                sleep(late).await;
-            }
-            event
-        });
-        let link = self.link.subscribe();
-        let mut cuts = self.cuts.subscribe();
-        let cut = async move {
-            // An error means that nobody can cut any more.
-            if cuts.changed().await.is_err() {
-                pending::<()>().await;
-            }
-        };
-        let body = ResponseBody::events(cuttable(events.boxed(), cut, link));
-        Response::from_parts(parts, body)
-    }
-}
-
-/// Events until the connection is cut; none at all once the client is dead.
-fn cuttable(
-    events: futures::stream::BoxStream<'static, Result<Bytes, ConnectionCut>>,
-    cut: impl Future<Output = ()> + Send + 'static,
-    link: watch::Receiver<Link>,
-) -> impl futures::Stream<Item = Result<Bytes, ConnectionCut>> + Send + 'static {
-    let state = (events, Some(Box::pin(cut)), link);
-    futures::stream::unfold(state, |(mut events, cut, mut link)| async move {
-        let mut cut = cut?;
-        let dead = async {
-            if link.wait_for(|link| *link == Link::Crashed).await.is_err() {
-                pending::<()>().await;
-            }
-        };
-        let event = tokio::select! {
-            biased;
-            () = dead => pending().await,
-            () = &mut cut => return Some((Err(ConnectionCut), (events, None, link))),
-            event = events.next() => event?,
-        };
-        Some((event, (events, Some(cut), link)))
-    })
-}
-
-fn field_manager(query: &str) -> Option<String> {
-    let stated = query.split('&').find_map(|pair| pair.strip_prefix("fieldManager="))?;
-    Some(stated.to_owned())
-}
-
-fn refused(code: StatusCode) -> Response<ResponseBody> {
-    let (reason, message) = match code {
-        StatusCode::CONFLICT => (
-            "Conflict",
-            "the object has been modified; please apply your changes to the latest version and try again",
-        ),
-        StatusCode::TOO_MANY_REQUESTS => ("TooManyRequests", "too many requests, please try again later"),
-        StatusCode::SERVICE_UNAVAILABLE => {
-            ("ServiceUnavailable", "the server is currently unable to handle the request")
-        }
-        StatusCode::GONE => ("Expired", "too old resource version"),
-        StatusCode::FORBIDDEN => ("Forbidden", "forbidden"),
-        StatusCode::NOT_FOUND => ("NotFound", "the server could not find the requested resource"),
-        _ => ("InternalError", "Internal error occurred"),
-    };
-    answer(code, ApiError::new(code, reason, message).status().to_string())
-}
-
-fn expired_watch() -> Response<ResponseBody> {
-    let error = ApiError::expired("too old resource version: scripted");
-    let event = json!({"type": "ERROR", "object": error.status()});
-    answer(StatusCode::OK, format!("{event}\n"))
-}
-
-fn answer(code: StatusCode, body: String) -> Response<ResponseBody> {
-    let mut response = Response::new(ResponseBody::whole(body));
-    *response.status_mut() = code;
-    response
-        .headers_mut()
-        .insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("application/json"));
-    response
 }
 
 #[cfg(test)]

@@ -53,6 +53,8 @@ pub struct MemberSpec {
     pub start: Duration,
     /// Which node its scheduler prefers.
     pub placement: Placement,
+    /// What its Cluster says of its version. The member behaves the same whatever it is.
+    pub kubernetes_version: String,
 }
 
 impl MemberSpec {
@@ -68,6 +70,7 @@ impl MemberSpec {
             fillers: Vec::new(),
             start: habits.start,
             placement: habits.placement,
+            kubernetes_version: "v1.36.0".to_owned(),
         }
     }
 }
@@ -187,6 +190,17 @@ impl World {
         Ok(())
     }
 
+    /// Stops the control plane: nothing is dispatched and nothing reported until [`World::resume_control_plane`]; the
+    /// members go on. Its API server still answers: whoever should not reach it is to be cut off besides.
+    pub fn stop_control_plane(&self) {
+        self.karmada.stop();
+    }
+
+    /// Lets a stopped control plane go on where it stopped; what the members have done meanwhile is reported at once.
+    pub fn resume_control_plane(&self) {
+        self.karmada.resume();
+    }
+
     /// Ends all of the world's tasks; its objects can still be read through API servers that were cloned before.
     pub fn stop(self) {
         drop(self);
@@ -206,7 +220,12 @@ fn start_member(
 
 fn joining<'a>(spec: &MemberSpec, members: &'a BTreeMap<String, Member>) -> Option<Joining<'a>> {
     let member = members.get(&spec.name)?;
-    Some(Joining { member, labels: spec.labels.clone(), taints: spec.taints.clone() })
+    Some(Joining {
+        member,
+        labels: spec.labels.clone(),
+        taints: spec.taints.clone(),
+        kubernetes_version: spec.kubernetes_version.clone(),
+    })
 }
 
 async fn keep_books(traffic: Traffic, clock: Arc<dyn Clock>) {

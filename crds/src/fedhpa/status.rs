@@ -7,6 +7,8 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::target::ScaleTargetRef;
+
 /// What a FedHPA has come to.
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -22,6 +24,9 @@ pub struct FedHpaStatus {
     #[schemars(length(max = 32))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
+    /// The workload that is held. If the spec names another one, this is given back first. Absent: none yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<ScaleTargetRef>,
     /// Sums over all clusters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub totals: Option<Totals>,
@@ -49,7 +54,7 @@ pub struct FedHpaStatus {
     /// How often others set the template's replicas lately. Absent: they did not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resets: Option<Resets>,
-    /// The release of the workload after the FedHPA was deleted. Absent: not deleted.
+    /// The release of a workload, after the FedHPA was deleted or its spec named another one. Absent: nothing is released.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub release: Option<Release>,
     /// The reasons of the last change, in a few lines for people.
@@ -195,6 +200,21 @@ pub struct SplitRecord {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["cluster".into()]))]
     pub shares: Vec<ShareRecord>,
+    /// A higher minimum for a while, so that the clusters that are left hold what ran in those that were lost. Absent:
+    /// nothing is covered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cover: Option<CoverRecord>,
+}
+
+/// A minimum that is higher for a while than was asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CoverRecord {
+    /// Least number of replicas over the clusters that are left.
+    #[schemars(range(min = 0))]
+    pub min_replicas: i32,
+    /// Until then at most; it ends earlier when no cluster is lost any more.
+    pub until_time: Time,
 }
 
 /// One cluster's share of a division.
@@ -241,7 +261,7 @@ pub struct Resets {
     pub window_start: Time,
 }
 
-/// The release of the workload after the FedHPA was deleted.
+/// The release of a workload.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Release {

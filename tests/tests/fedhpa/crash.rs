@@ -10,26 +10,41 @@ use kube::{Api, api::DeleteParams};
 
 use super::{FED_HPA, assert_in_order};
 
-/// From nothing to shares, and once up with the demand.
+/// In order for so long, in seconds, is at rest: longer than the time between two syncs of an HPA.
+const CALM: u64 = 20;
+
+/// From nothing to shares, and once up with the demand. Each part ends when all is in order and quiet.
 async fn live(stage: &mut Stage, crash: Option<(u64, Crash)>) -> bool {
     if let Some((nth, side)) = crash {
         stage.faults.crash_at_write(nth, side);
     }
     stage.start_controllers();
     stage.apply(FED_HPA).await;
-    let mut crashed = stage.run_until_crash(120).await;
+    stage.rest(CALM, 120).await;
+    let mut crashed = stage.faults.has_crashed();
     if crashed {
         stage.restart_controllers().await;
     }
     stage.world.set_demand(Demand::new(Workload::new("default", "web"), Trace::constant(20_000)));
     if !crashed {
-        crashed = stage.run_until_crash(120).await;
+        stage.rest(CALM, 120).await;
+        crashed = stage.faults.has_crashed();
         if crashed {
             stage.restart_controllers().await;
         }
     }
-    stage.run(300).await;
+    grown(stage).await;
     crashed
+}
+
+/// Waits until the members have followed the demand and all is quiet.
+async fn grown(stage: &mut Stage) {
+    for _ in 0..10 {
+        stage.rest(CALM, 60).await;
+        if stage.numbers().template >= 20 && stage.hpas().len() == 3 {
+            return;
+        }
+    }
 }
 
 async fn every_write(side: Crash) {
@@ -61,14 +76,18 @@ async fn dying_after_any_write_loses_nothing() {
 #[tokio::test(start_paused = true)]
 async fn dying_at_any_write_of_the_release_still_gives_the_workload_back() {
     for nth in 1.. {
-        let mut stage = super::at_rest(12).await;
+        let mut stage = Stage::with_demand(12).await;
+        stage.start_controllers();
+        stage.apply(FED_HPA).await;
+        stage.rest(CALM, 300).await;
+        assert_in_order(&stage);
         let before = stage.numbers();
         stage.faults.crash_at_write(nth, Crash::After);
         let api: Api<fedscaler_crds::FedHpa> = Api::default_namespaced(stage.user.clone());
         api.delete("web", &DeleteParams::default()).await.unwrap();
-        let crashed = stage.run_until_crash(120).await;
+        let crashed = stage.run_until_crash(60).await;
         stage.restart_controllers().await;
-        stage.run(180).await;
+        stage.rest(CALM, 180).await;
         assert_eq!(stage.object(&fedscaler_tests::stage::FED_HPAS, "web"), None, "crash at write {nth}");
         assert_eq!(stage.hpas(), [].into(), "crash at write {nth}");
         assert_eq!(stage.numbers(), before, "crash at write {nth}");

@@ -1,12 +1,12 @@
 //! An API server that misbehaves, and a member that cannot be reached.
 
-use std::time::Duration;
-
+use fedscaler_cmd::sandbox::audit::Attendance;
 use fedscaler_sandbox::{
-    demand::Trace,
+    demand::{Interpolation, Trace},
     fault::Which,
     member::traffic::{Demand, Workload},
 };
+use fedscaler_tests::stage::Stage;
 use http::{Method, StatusCode};
 
 use super::{assert_in_order, at_rest};
@@ -29,21 +29,38 @@ async fn conflicts_and_failures_of_the_server_only_delay() {
     assert!(stage.numbers().template >= 20, "{:?}", stage.numbers());
 }
 
+/// Rises from 9 to 42 replicas in half an hour and is back at 26 ten minutes before the hour is over.
+fn burst() -> Demand {
+    let points = [(0, 9.0), (600, 30.0), (1800, 42.0), (2400, 42.0), (3000, 26.0)];
+    let trace = Trace::new(points, Interpolation::Linear).unwrap();
+    Demand::new(Workload::new("default", "web"), trace)
+}
+
 #[tokio::test(start_paused = true)]
-async fn with_the_way_to_the_control_plane_cut_members_go_on_and_one_round_makes_all_true_again() {
+async fn without_a_control_plane_for_an_hour_of_a_burst_members_go_on_and_one_round_makes_all_true_again() {
     let mut stage = at_rest(9).await;
     let before = stage.numbers();
+    stage.world.stop_control_plane();
     stage.faults.partition();
-    stage.world.set_demand(demand(26_000));
-    stage.run(600).await;
-    let members: u64 = stage.numbers().members.values().sum();
-    assert!(members >= 26, "{:?}", stage.numbers());
+    stage.attended(Attendance::Hindered);
+    stage.world.set_demand(burst());
+    let running = |stage: &Stage| stage.numbers().members.values().sum::<u64>();
+    let mut peak = 0;
+    stage.run_under(3600, &mut |stage| peak = peak.max(running(stage))).await;
+    assert!(peak >= 38, "members follow the burst up to {peak} only");
+    assert!((24..=29).contains(&running(&stage)), "and down again: {:?}", stage.numbers());
     assert_eq!(stage.numbers().template, before.template, "nobody writes back");
+    stage.world.resume_control_plane();
+    stage.faults.forget_writes();
     stage.faults.heal();
-    tokio::time::sleep(Duration::from_mins(2)).await;
+    stage.run(120).await;
     let numbers = stage.numbers();
     assert!(numbers.agree(), "{numbers:?}");
-    assert_eq!(stage.reschedules(), 0);
+    let count = |path: &str| stage.faults.count_writes(&Which::of(Method::PATCH, path));
+    assert_eq!((count("/resourcebindings/"), count("/scale")), (1, 1), "{:?}", stage.faults.writes());
+    stage.attended(Attendance::Present);
+    stage.run(600).await;
+    assert_in_order(&stage);
 }
 
 #[tokio::test(start_paused = true)]

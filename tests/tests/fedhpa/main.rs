@@ -1,7 +1,9 @@
 //! FedHPA against the sandbox: what a user of three clusters sees, and what must hold whatever happens.
 
 mod crash;
+mod equal;
 mod faults;
+mod input;
 mod life;
 mod scaling;
 

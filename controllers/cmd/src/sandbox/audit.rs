@@ -6,7 +6,10 @@
 
 mod slots;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::Arc,
+};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use fedscaler_crds::{CronHpa, FedHpa};
@@ -15,8 +18,9 @@ use fedscaler_sandbox::{
         ApiServer, Local,
         kinds::{DEPLOYMENTS, HORIZONTAL_POD_AUTOSCALERS, Kind},
     },
-    karmada::kinds::RESOURCE_BINDINGS,
+    karmada::kinds::{CLUSTERS, RESOURCE_BINDINGS},
 };
+use serde::Deserialize as _;
 use serde_json::Value;
 
 const FED_HPAS: Kind = Kind::new("autoscaling.fedscaler.io", "v1alpha1", "fedhpas");
@@ -28,6 +32,19 @@ const FOLLOWS_WITHIN: TimeDelta = TimeDelta::seconds(60);
 /// How long the numbers may be untrue, or share under way, without being stuck. A move waits for a sync of the donor and
 /// for the receiver's pods; then comes the next step.
 const STUCK_AFTER: TimeDelta = TimeDelta::minutes(15);
+
+/// Whether the controllers can do their work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Attendance {
+    /// They run and reach the control plane.
+    Present,
+    /// They do not: only what holds without them is looked at.
+    Hindered,
+}
+
+/// What hindered controllers need to catch up once nothing is in their way: their longest pause between two tries, and
+/// then what numbers take to follow.
+const CATCHES_UP_WITHIN: TimeDelta = TimeDelta::minutes(3);
 
 /// A broken promise.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,18 +63,28 @@ pub struct Violation {
 pub struct Audit {
     control_plane: Local,
     members: BTreeMap<String, Local>,
+    /// FedHPAs by their uid: one that is made again is another one.
     watched: BTreeMap<String, Watched>,
     violations: Vec<Violation>,
     looks: u64,
+    attendance: Attendance,
+    /// When the controllers were last hindered.
+    hindered: Option<DateTime<Utc>>,
+    /// When each member was last seen cut off from the control plane.
+    cut_off: BTreeMap<String, DateTime<Utc>>,
 }
 
 /// What is remembered of one FedHPA.
 #[derive(Default)]
 struct Watched {
+    /// The FedHPA as it was stored, and what it says: at most looks it is the same object as at the look before.
+    known: Option<(Arc<Value>, Arc<FedHpa>)>,
     /// Recent totals in force.
-    bounds: Recent<(u32, u32)>,
-    /// Recent sums over the members.
-    sums: Recent<u32>,
+    bounds: Recent<Vec<(u32, u32)>>,
+    /// Recent floors and caps of named clusters.
+    limits: Recent<BTreeMap<String, (u32, u32)>>,
+    /// What was lent beyond the max lately: a member gives it back a sync after its HPA is told to.
+    lent: Recent<u32>,
     /// Recent counts by member.
     counts: BTreeMap<String, Recent<u32>>,
     /// Since when its numbers are not said to be true.
@@ -81,11 +108,16 @@ impl<T> Default for Recent<T> {
 
 impl<T: PartialEq + Clone> Recent<T> {
     fn see(&mut self, now: DateTime<Utc>, value: T) {
+        self.see_for(FOLLOWS_WITHIN, now, value);
+    }
+
+    /// As [`Recent::see`], with a recent past of another length.
+    fn see_for(&mut self, recent: TimeDelta, now: DateTime<Utc>, value: T) {
         if self.0.back().is_none_or(|(_, last)| *last != value) {
             self.0.push_back((now, value));
         }
         // A value held until the next one began: it is recent while that is.
-        while self.0.get(1).is_some_and(|(began, _)| now - *began > FOLLOWS_WITHIN) {
+        while self.0.get(1).is_some_and(|(began, _)| now - *began > recent) {
             self.0.pop_front();
         }
     }
@@ -108,12 +140,20 @@ impl Audit {
             watched: BTreeMap::new(),
             violations: Vec::new(),
             looks: 0,
+            attendance: Attendance::Present,
+            hindered: None,
+            cut_off: BTreeMap::new(),
         }
     }
 
     /// What was broken so far.
     pub fn violations(&self) -> &[Violation] {
         &self.violations
+    }
+
+    /// Tells whether the controllers can do their work from now on.
+    pub fn attended(&mut self, attendance: Attendance) {
+        self.attendance = attendance;
     }
 
     /// How often it looked.
@@ -136,28 +176,71 @@ impl Audit {
     /// Looks at everything but the slots once.
     pub fn look(&mut self, now: DateTime<Utc>) {
         self.looks += 1;
-        for object in self.control_plane.list(&FED_HPAS, None) {
-            let Ok(fed_hpa) = serde_json::from_value::<FedHpa>(Value::clone(&object)) else { continue };
-            let Some(scene) = Scene::of(&fed_hpa, &self.control_plane, &self.members) else { continue };
-            let watched = self.watched.entry(scene.name.clone()).or_default();
-            watched.see(&scene, now);
-            let broken = watched.broken_promises(&scene, now);
+        let hearing = self.hearing(now);
+        let fed_hpas = self.control_plane.list(&FED_HPAS, None);
+        let uids: BTreeSet<_> = fed_hpas.iter().map(|object| text(object, "/metadata/uid")).collect();
+        self.watched.retain(|uid, _| uids.contains(uid.as_str()));
+        for object in &fed_hpas {
+            let name = format!("{}/{}", text(object, "/metadata/namespace"), text(object, "/metadata/name"));
+            let watched = self.watched.entry(text(object, "/metadata/uid").to_owned()).or_default();
+            let Some(fed_hpa) = watched.read(object) else { continue };
+            let Some(scene) = Scene::of(&fed_hpa, &self.control_plane, &self.members) else {
+                watched.pause();
+                continue;
+            };
+            watched.see(&scene, &hearing, now);
+            let broken = watched.broken_promises(&scene, &hearing, now);
             for (promise, seen) in &broken {
                 if !watched.broken.contains(promise) {
                     let seen = seen.clone();
-                    self.violations.push(Violation { at: now, object: scene.name.clone(), promise, seen });
+                    self.violations.push(Violation { at: now, object: name.clone(), promise, seen });
                 }
             }
             watched.broken = broken.into_iter().map(|(promise, _)| promise).collect();
         }
     }
+
+    /// Who is heard at this moment.
+    fn hearing(&mut self, now: DateTime<Utc>) -> Hearing {
+        if self.attendance == Attendance::Hindered {
+            self.hindered = Some(now);
+        }
+        let unready = |cluster: &&Arc<Value>| !is_ready(cluster);
+        let clusters = self.control_plane.list(&CLUSTERS, None);
+        let silent = clusters.iter().filter(unready).map(|cluster| text(cluster, "/metadata/name"));
+        self.cut_off.extend(silent.map(|name| (name.to_owned(), now)));
+        self.cut_off.retain(|_, last| now - *last < CATCHES_UP_WITHIN);
+        Hearing {
+            controllers: self.hindered.is_none_or(|last| now - last >= CATCHES_UP_WITHIN),
+            unsteady: self.cut_off.keys().cloned().collect(),
+        }
+    }
+}
+
+/// Who is heard at a moment.
+struct Hearing {
+    /// The controllers have had time to do their work.
+    controllers: bool,
+    /// Members that are cut off or were a moment ago.
+    unsteady: BTreeSet<String>,
+}
+
+fn is_ready(cluster: &Value) -> bool {
+    let conditions = cluster.pointer("/status/conditions").and_then(Value::as_array);
+    conditions
+        .into_iter()
+        .flatten()
+        .any(|held| text(held, "/type") == "Ready" && text(held, "/status") == "True")
+}
+
+fn text<'a>(object: &'a Value, path: &str) -> &'a str {
+    object.pointer(path).and_then(Value::as_str).unwrap_or_default()
 }
 
 /// Everything about one FedHPA at one moment.
 struct Scene {
-    name: String,
-    bounds: (u32, u32),
-    overshoot: u32,
+    /// The totals that the status says are in force, and those of a spec that it does not speak of yet.
+    bounds: Vec<(u32, u32)>,
     distributed: bool,
     synchronized: bool,
     template: u32,
@@ -193,10 +276,11 @@ impl Scene {
         };
         let min = in_members(&HORIZONTAL_POD_AUTOSCALERS, &|hpa| number(hpa, "/spec/minReplicas"));
         let max = in_members(&HORIZONTAL_POD_AUTOSCALERS, &|hpa| number(hpa, "/spec/maxReplicas"));
+        let stated = (unsigned(bounds.min_replicas), unsigned(bounds.max_replicas));
+        let wanted = (unsigned(fed_hpa.spec.min_replicas), unsigned(fed_hpa.spec.max_replicas));
+        let unheard = status.observed_generation != metadata.generation;
         Some(Self {
-            name: format!("{namespace}/{}", metadata.name.as_deref()?),
-            bounds: (unsigned(bounds.min_replicas), unsigned(bounds.max_replicas)),
-            overshoot: status.possible_overshoot.map_or(0, unsigned),
+            bounds: [stated].into_iter().chain(unheard.then_some(wanted)).collect(),
             distributed: holds("Distributed"),
             synchronized: holds("Synchronized"),
             template: number(&template, "/spec/replicas")?,
@@ -213,6 +297,19 @@ impl Scene {
 
     fn adds_up(&self) -> bool {
         self.template == self.binding && self.binding == self.entries.values().sum::<u32>()
+    }
+
+    /// The sum of what members surely keep: the min of their HPA, or all that runs where nothing scales it.
+    fn kept(&self) -> u32 {
+        let keeps = |(member, running): (&String, &u32)| self.hpas.get(member).map_or(*running, |hpa| hpa.0);
+        self.running.iter().map(keeps).sum()
+    }
+
+    /// What may be installed beyond the max for a while: where a donor has come down to its min, the receiver's min
+    /// goes up before the donor's goes down.
+    fn lent(&self, min: u32) -> u32 {
+        let pinned: u32 = self.hpas.values().filter(|(min, max)| min == max).map(|(_, max)| *max).sum();
+        self.kept().saturating_sub(min).min(pinned)
     }
 
     fn running_sum(&self) -> u32 {
@@ -246,57 +343,131 @@ fn unsigned(number: i32) -> u32 {
 }
 
 impl Watched {
-    fn see(&mut self, scene: &Scene, now: DateTime<Utc>) {
-        self.bounds.see(now, scene.bounds);
-        self.sums.see(now, scene.running_sum());
+    /// What the object says, read again only if it is another one than at the look before.
+    fn read(&mut self, stored: &Arc<Value>) -> Option<Arc<FedHpa>> {
+        if let Some((known, read)) = &self.known
+            && Arc::ptr_eq(known, stored)
+        {
+            return Some(Arc::clone(read));
+        }
+        let read = Arc::new(FedHpa::deserialize(stored.as_ref()).ok()?);
+        self.known = Some((Arc::clone(stored), Arc::clone(&read)));
+        Some(read)
+    }
+
+    fn see(&mut self, scene: &Scene, hearing: &Hearing, now: DateTime<Utc>) {
+        self.bounds.see(now, scene.bounds.clone());
+        // A cluster comes under a lower cap, or above a higher floor, as fast as share moves.
+        self.limits.see_for(STUCK_AFTER, now, scene.limits.clone());
+        if let Some((min, _)) = self.widest() {
+            self.lent.see(now, scene.lent(min));
+        }
         for (member, count) in &scene.running {
             self.counts.entry(member.clone()).or_default().see(now, *count);
         }
-        self.settled_once |= scene.distributed;
-        let apart = scene.synchronized && !scene.adds_up();
+        self.settled_once |= scene.distributed && self.in_place(scene);
+        let judged = hearing.controllers;
+        let apart = judged && scene.synchronized && !scene.adds_up();
         self.apart_since = if apart { self.apart_since.or(Some(now)) } else { None };
         let is_true = scene.synchronized && scene.distributed;
-        self.untrue_since = if is_true { None } else { self.untrue_since.or(Some(now)) };
+        self.untrue_since = if is_true || !judged { None } else { self.untrue_since.or(Some(now)) };
     }
 
-    fn broken_promises(&self, scene: &Scene, now: DateTime<Utc>) -> Vec<(&'static str, String)> {
+    /// Whether the members have shares within the totals. The status says so as soon as their Works do.
+    fn in_place(&self, scene: &Scene) -> bool {
+        let Some(&(min, max)) = scene.bounds.first() else { return false };
+        let sum = scene.hpas.values().fold((0, 0), |sum, share| (sum.0 + share.0, sum.1 + share.1));
+        let sums = min <= sum.0 && sum.1 <= max && scene.running_sum() <= max;
+        sums && self.outside(scene.hpas.iter()).is_none()
+    }
+
+    /// Nothing is promised for a while: everything starts anew after it.
+    fn pause(&mut self) {
+        self.settled_once = false;
+        self.bounds = Recent::default();
+        self.limits = Recent::default();
+        self.lent = Recent::default();
+        self.apart_since = None;
+        self.untrue_since = None;
+        self.counts.clear();
+        self.broken.clear();
+    }
+
+    fn broken_promises(
+        &self,
+        scene: &Scene,
+        hearing: &Hearing,
+        now: DateTime<Utc>,
+    ) -> Vec<(&'static str, String)> {
         let checks = [
-            ("the total max is never exceeded", self.max_exceeded(scene)),
+            ("the total max is never exceeded", self.max_exceeded(scene, hearing)),
             ("the total min is never undercut", self.min_undercut(scene)),
-            ("each member stays within its floor and cap", out_of_limits(scene)),
-            ("template, binding and members agree", self.disagreement(scene, now)),
+            ("each member stays within its floor and cap", self.out_of_limits(scene, hearing)),
+            ("template, binding and members agree", self.disagreement(scene, hearing, now)),
             ("nothing stays untrue", self.stuck(now)),
             ("nothing scales to zero by accident", nothing_left(scene)),
         ];
         checks.into_iter().filter_map(|(promise, seen)| Some((promise, seen?))).collect()
     }
 
-    /// Bounds that changed a moment ago need a moment to arrive: the widest of the recent ones count.
-    fn max_exceeded(&self, scene: &Scene) -> Option<String> {
-        let allowed = self.bounds.values().map(|(_, max)| *max).max()?.saturating_add(scene.overshoot);
-        let installed: u32 = scene.hpas.values().map(|(_, max)| *max).sum();
-        let running = scene.running_sum();
-        let adopted = self.settled_once;
-        if adopted && installed > allowed {
+    /// Bounds that changed a moment ago need a moment to arrive: the widest of the recent ones count. What members
+    /// run that are cut off, or were until a moment ago, is beyond anybody's reach.
+    fn max_exceeded(&self, scene: &Scene, hearing: &Hearing) -> Option<String> {
+        let (_, max) = self.widest()?;
+        let lent = self.lent.values().copied().max().unwrap_or(0);
+        let allowed = max.saturating_add(lent);
+        let reached = |member: &String| !hearing.unsteady.contains(member);
+        let hpas = scene.hpas.iter().filter(|(member, _)| reached(member));
+        let installed: u32 = hpas.map(|(_, (_, max))| *max).sum();
+        let running: u32 =
+            scene.running.iter().filter(|(member, _)| reached(member)).map(|(_, count)| *count).sum();
+        if self.settled_once && installed > allowed {
             return Some(format!(
                 "maxes of the members sum to {installed}, {allowed} are allowed: {:?}",
                 scene.hpas
             ));
         }
-        (adopted && running > allowed).then(|| format!("{running} replicas run, {allowed} are allowed"))
+        (self.settled_once && running > allowed)
+            .then(|| format!("{running} replicas run, {allowed} are allowed"))
+    }
+
+    fn out_of_limits(&self, scene: &Scene, hearing: &Hearing) -> Option<String> {
+        let mut reached = scene.hpas.iter().filter(|(member, _)| !hearing.unsteady.contains(*member));
+        let (member, bounds) = self.outside(&mut reached).filter(|_| self.settled_once)?;
+        Some(format!("{member} has {bounds:?} with floor and cap {:?}", scene.limits.get(member)))
+    }
+
+    /// Who has bounds that no recent floors and caps allow.
+    fn outside<'a>(
+        &self,
+        mut hpas: impl Iterator<Item = (&'a String, &'a (u32, u32))>,
+    ) -> Option<(&'a String, &'a (u32, u32))> {
+        let fits = |member: &String, (min, max): (u32, u32)| {
+            self.limits.values().any(|limits| {
+                let (floor, cap) = limits.get(member).copied().unwrap_or((0, u32::MAX));
+                floor <= min && min <= max && max <= cap
+            })
+        };
+        hpas.find(|(member, bounds)| !fits(member, **bounds))
+    }
+
+    /// The widest of the recent totals.
+    fn widest(&self) -> Option<(u32, u32)> {
+        let bounds = || self.bounds.values().flatten();
+        Some((bounds().map(|(min, _)| *min).min()?, bounds().map(|(_, max)| *max).max()?))
     }
 
     fn min_undercut(&self, scene: &Scene) -> Option<String> {
-        let needed = self.bounds.values().map(|(min, _)| *min).min()?;
-        let installed: u32 = scene.hpas.values().map(|(min, _)| *min).sum();
-        (self.settled_once && installed < needed)
-            .then(|| format!("mins of the members sum to {installed}, {needed} are needed: {:?}", scene.hpas))
+        let (needed, _) = self.widest()?;
+        let kept = scene.kept();
+        (self.settled_once && kept < needed)
+            .then(|| format!("mins of the members sum to {kept}, {needed} are needed: {:?}", scene.hpas))
     }
 
     /// Only while the FedHPA says that the numbers are true, and after the moment that a round takes: the status comes
     /// last, so it speaks of a moment ago.
-    fn disagreement(&self, scene: &Scene, now: DateTime<Utc>) -> Option<String> {
-        if !scene.synchronized {
+    fn disagreement(&self, scene: &Scene, hearing: &Hearing, now: DateTime<Utc>) -> Option<String> {
+        if !scene.synchronized || !hearing.controllers {
             return None;
         }
         if self.apart_since.is_some_and(|since| now - since > FOLLOWS_WITHIN) {
@@ -306,7 +477,10 @@ impl Watched {
                 scene.template, scene.binding
             ));
         }
-        let known = self.counts.iter().filter(|(member, _)| scene.entries.contains_key(*member));
+        let known = self
+            .counts
+            .iter()
+            .filter(|(member, _)| scene.entries.contains_key(*member) && !hearing.unsteady.contains(*member));
         let off = known.into_iter().find(|(member, recent)| {
             let stated = scene.entries.get(*member).copied().unwrap_or(0);
             recent.values().all(|count| *count != stated)
@@ -326,14 +500,7 @@ impl Watched {
     }
 }
 
-fn out_of_limits(scene: &Scene) -> Option<String> {
-    let (member, bounds) = scene.hpas.iter().find(|(member, (min, max))| {
-        let (floor, cap) = scene.limits.get(*member).copied().unwrap_or((0, u32::MAX));
-        min < &floor || max > &cap || min > max
-    })?;
-    Some(format!("{member} has {bounds:?} with floor and cap {:?}", scene.limits.get(member)))
-}
-
 fn nothing_left(scene: &Scene) -> Option<String> {
-    (scene.bounds.0 > 0 && scene.running_sum() == 0).then(|| "no member runs a replica".to_owned())
+    (scene.bounds.iter().all(|(min, _)| *min > 0) && scene.running_sum() == 0)
+        .then(|| "no member runs a replica".to_owned())
 }

@@ -3,6 +3,8 @@
 //! Responsible for the files of `deploy/` and `crds/` reaching the sandbox the way they reach a real control plane.
 //! Knows nothing of what they say.
 
+use std::sync::LazyLock;
+
 use kube::{
     Api, Client, ResourceExt as _,
     api::{DynamicObject, Patch, PatchParams},
@@ -27,13 +29,19 @@ const CRON_HPA: &str = include_str!("../../../../deploy/examples/cronhpa.yaml");
 
 /// Our CustomResourceDefinitions and Karmada's customizations.
 pub async fn definitions(client: &Client) -> Result<(), Refusal> {
-    for yaml in fedscaler_crds::render::render().map_err(Refusal::new)?.values() {
-        apply(client, yaml).await?;
-    }
-    for yaml in CUSTOMIZATIONS {
-        apply(client, yaml).await?;
+    // Rendered and read once per process: every world gets the same.
+    static DEFINITIONS: LazyLock<Result<Vec<DynamicObject>, Refusal>> = LazyLock::new(read_definitions);
+    for object in DEFINITIONS.clone()? {
+        apply_one(client, object).await?;
     }
     Ok(())
+}
+
+fn read_definitions() -> Result<Vec<DynamicObject>, Refusal> {
+    let ours = fedscaler_crds::render::render().map_err(Refusal::new)?;
+    let all = ours.values().map(String::as_str).chain(CUSTOMIZATIONS);
+    let read = all.map(documents).collect::<Result<Vec<_>, _>>()?;
+    Ok(read.into_iter().flatten().collect())
 }
 
 /// The example workloads and their policy.

@@ -19,6 +19,7 @@ use fedscaler_runtime::{
     readiness::Readiness, shutdown,
 };
 use fedscaler_sandbox::{
+    apiserver::ApiServer,
     clock::{Clock, TokioClock},
     world::World,
 };
@@ -54,7 +55,7 @@ pub fn command(arguments: &SandboxArguments) -> Result<ExitCode, Refusal> {
 async fn play(scenario: &Scenario, arguments: &SandboxArguments) -> Result<Summary, Refusal> {
     let clock: Arc<dyn Clock> = Arc::new(TokioClock::starting_at(scenario.start));
     let world = World::start(scenario.world(Arc::clone(&clock))).map_err(Refusal::new)?;
-    let client = Client::new(world.control_plane().service(), "default");
+    let client = client_of(world.control_plane());
     let mut narrator = Narrator::new(&world, &clock, scenario);
     narrator.open();
     install::definitions(&client).await?;
@@ -88,6 +89,11 @@ fn suite(client: &Client, start: DateTime<Utc>, metrics: &Metrics) -> Suite {
         readiness: Readiness::default(),
         instance: "sandbox".to_owned(),
     }
+}
+
+/// A client of an API server in this process.
+pub(crate) fn client_of(server: &ApiServer) -> Client {
+    Client::new(server.service(), "default")
 }
 
 /// An auditor of a whole world.

@@ -49,20 +49,87 @@ pub fn apportion(seats: u32, parties: &[Party]) -> Vec<u32> {
     given
 }
 
-/// The seats that a common scale places without exceeding the total: all but fewer than `n` of them.
+/// The seats that a common scale places without exceeding the total: the first ones that would be handed out one by
+/// one, whatever the scale is, and all but fewer than `n` of them.
 fn given_at_common_scale(seats: u64, parties: &[Party]) -> Vec<u32> {
-    let at = |lambda: u128| parties.iter().map(|party| party.seats_at(lambda)).collect::<Vec<_>>();
-    // No weight needs a scale above the total plus one half: with weight 1 that alone places every seat.
-    let (mut fits, mut exceeds) = (0_u128, (u128::from(seats) + 1) << SCALE_BITS);
-    while exceeds - fits > 1 {
-        let middle = fits.midpoint(exceeds);
-        if sum(&at(middle)) <= seats {
-            fits = middle;
-        } else {
-            exceeds = middle;
+    let at = |scale: u128| parties.iter().map(move |party| party.seats_at(scale));
+    let lowers: Vec<u32> = parties.iter().map(|party| party.lower).collect();
+    let uppers: Vec<u32> = parties.iter().map(|party| party.upper()).collect();
+    if sum(&lowers) >= seats {
+        return lowers;
+    }
+    if sum(&uppers) <= seats {
+        return uppers;
+    }
+    let mut search = Search::new(seats, sum(&lowers), parties);
+    while let Some(scale) = search.next() {
+        search.learn(scale, at(scale).map(u64::from).sum());
+    }
+    at(search.fits.scale).collect()
+}
+
+/// The search for a scale that places nearly all seats. It only has to be good, so it stops early.
+struct Search {
+    seats: u64,
+    /// Seats that are handed out one by one at no loss.
+    few: u64,
+    fits: Tried,
+    exceeds: Tried,
+    guess: u128,
+    turn: u32,
+}
+
+/// A scale, and how many seats it places.
+#[derive(Clone, Copy)]
+struct Tried {
+    scale: u128,
+    places: u64,
+}
+
+impl Search {
+    fn new(seats: u64, lowest: u64, parties: &[Party]) -> Self {
+        let weights: u128 = parties.iter().map(|party| u128::from(party.weight())).sum();
+        Self {
+            seats,
+            few: u64::try_from(parties.len()).unwrap_or(u64::MAX) / 4,
+            fits: Tried { scale: 0, places: lowest },
+            // No weight needs a scale above the total plus one half: with weight 1 that alone places every seat.
+            exceeds: Tried { scale: (u128::from(seats) + 1) << SCALE_BITS, places: u64::MAX },
+            // Where no limit binds, this is it.
+            guess: (u128::from(seats) << SCALE_BITS) / weights.max(1),
+            turn: 0,
         }
     }
-    at(fits)
+
+    /// The next scale to try; none when one that fits is good enough.
+    fn next(&mut self) -> Option<u128> {
+        let (fits, exceeds) = (self.fits, self.exceeds);
+        if self.seats - fits.places <= self.few || exceeds.scale - fits.scale <= 1 {
+            return None;
+        }
+        Some(self.guess.clamp(fits.scale + 1, exceeds.scale - 1))
+    }
+
+    fn learn(&mut self, scale: u128, places: u64) {
+        let tried = Tried { scale, places };
+        if places <= self.seats {
+            self.fits = tried;
+        } else {
+            self.exceeds = tried;
+        }
+        self.turn += 1;
+        let (fits, exceeds) = (self.fits, self.exceeds);
+        self.guess = if exceeds.places == u64::MAX {
+            fits.scale.saturating_mul(2)
+        } else if self.turn.is_multiple_of(2) {
+            fits.scale.midpoint(exceeds.scale)
+        } else {
+            // Seats grow nearly in proportion to the scale; aimed a little low, as it has to fit.
+            let missing = self.seats.saturating_sub(self.few / 2).saturating_sub(fits.places);
+            let between = u128::from(exceeds.places - fits.places);
+            fits.scale + (exceeds.scale - fits.scale) * u128::from(missing) / between.max(1)
+        };
+    }
 }
 
 fn sum(given: &[u32]) -> u64 {

@@ -2,13 +2,14 @@
 //!
 //! Responsible for which number is in force and who set it. Knows nothing of how a CronHPA found its bounds.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::policy::Bounds;
 
 /// Bounds that a CronHPA publishes for this FedHPA.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Published {
     /// Name of the CronHPA.
     pub cron_hpa: String,
@@ -19,8 +20,8 @@ pub struct Published {
 }
 
 /// One bound that a rule sets.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Set {
     /// Replicas.
     pub replicas: u32,

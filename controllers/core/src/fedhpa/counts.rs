@@ -113,6 +113,7 @@ mod tests {
             workload: Reading::Fresh(MemberWorkload { replicas: 4, ready: 4 }),
             retained: true,
             hpa: Some(hpa),
+            left_out: Vec::new(),
         }
     }
 

@@ -9,9 +9,11 @@ use chrono::{DateTime, Utc};
 use super::{
     bounds::{self, InForce, Yielded},
     counts::{Count, count},
+    cover::{self, Cover, steerable},
     decision::{Decision, FedHpaCondition as Condition, Part, Write},
     facts::{
-        Binding, Candidacy, Cluster, Facts, HpaReport, MemberHpa, Placement, Scheduling, Target, Template,
+        Binding, Candidacy, Cluster, Customization, Facts, HpaReport, MemberHpa, Placement, Scheduling,
+        Target, Template,
     },
     homing,
     moves::{self, Install, Installed, Presence, Standing, Step},
@@ -35,9 +37,15 @@ pub fn decide(policy: &Policy, facts: &Facts) -> Decision {
         report::suspended(facts, &mut decision);
         return decision;
     }
+    if facts.superseded_by.is_some() {
+        let since = facts.memory.releasing_since.unwrap_or(facts.now);
+        decision.releasing_since = Some(since);
+        release::decide(facts, since, &mut decision);
+        return decision;
+    }
     match Stage::reached(facts) {
         Stage::Refused(finding) => refuse(facts, finding, &mut decision),
-        Stage::Waits(why) => report::waiting(why, &mut decision),
+        Stage::Waits(why) => report::waiting(facts, why, &mut decision),
         Stage::Holds { template, binding } => {
             Steady { policy, facts, template, binding }.decide(&mut decision);
         }
@@ -83,23 +91,28 @@ impl<'a> Stage<'a> {
             Target::Unfit(why) => return invalid("TargetUnfit", why.clone()),
             Target::Found(template) => template,
         };
+        match &facts.retention {
+            Customization::InForce => {}
+            Customization::Foreign(words) => return invalid("ForeignCustomization", words.clone()),
+            Customization::Missing(words) => return invalid("RetentionMissing", words.clone()),
+        }
         let Some(binding) = &facts.binding else {
-            return Self::Waits("no ResourceBinding yet: does a PropagationPolicy select the target?");
+            return Self::Waits(if has_hpa(facts) { report::BINDING_GONE } else { report::NO_BINDING });
         };
         if binding.scheduling == Scheduling::HeldByOthers {
             let message = "someone else has suspended scheduling of the ResourceBinding; resume it first";
             return invalid("ForeignSuspension", message.to_owned());
         }
         match binding.placement {
-            Placement::Duplicated => invalid(
-                "DuplicatedPlacement",
-                "the policy duplicates replicas; a total can only be divided: set replicaSchedulingType: Divided".to_owned(),
-            ),
+            Placement::Duplicated => invalid("DuplicatedPlacement", report::duplicated(facts)),
             Placement::Components => invalid(
                 "SeveralComponents",
-                "the workload has several components with counts of their own; there is no one total".to_owned(),
+                "the workload has several components with counts of their own; there is no one total"
+                    .to_owned(),
             ),
-            Placement::Divided if binding.clusters.values().all(|replicas| *replicas == 0) && !has_hpa(facts) => {
+            Placement::Divided
+                if binding.clusters.values().all(|replicas| *replicas == 0) && !has_hpa(facts) =>
+            {
                 Self::Waits("no cluster has replicas of the target yet: not scheduled, or scaled to zero")
             }
             Placement::Divided => Self::Holds { template, binding },
@@ -107,7 +120,7 @@ impl<'a> Stage<'a> {
     }
 }
 
-fn has_hpa(facts: &Facts) -> bool {
+pub(super) fn has_hpa(facts: &Facts) -> bool {
     facts.clusters.values().any(|cluster| cluster.hpa.is_some())
 }
 
@@ -124,6 +137,14 @@ struct Divided {
     totals: Bounds,
     fingerprint: String,
     claims: BTreeMap<String, Claim>,
+}
+
+/// A split that replaces the one in force.
+struct Adopted {
+    floors: Floors,
+    change: Change,
+    clusters: Vec<String>,
+    cover: Option<Cover>,
 }
 
 /// The steady course: target, binding and policy are there and can be worked with.
@@ -201,18 +222,29 @@ impl Steady<'_> {
         }
         let mut divided = Divided { totals: in_force.bounds, fingerprint: fingerprint(self.policy), claims };
         match &self.facts.memory.split {
-            None => self.adopt(divided, Floors::UnderWhatRuns, Change::First, Vec::new(), decision),
+            None => {
+                let (floors, change) = (Floors::UnderWhatRuns, Change::First);
+                self.adopt(divided, Adopted { floors, change, clusters: Vec::new(), cover: None }, decision)
+            }
             Some(previous) => {
                 homing::homeward(divided.totals.max, &mut divided.claims);
-                self.reconsider(previous, divided, decision)
+                self.reconsider(previous, divided, counts, decision)
             }
         }
     }
 
     /// Keeps the split in force or takes the ideal.
-    fn reconsider(&self, previous: &InForceSplit, divided: Divided, decision: &mut Decision) -> InForceSplit {
-        let ideal = split::ideal(
+    fn reconsider(
+        &self,
+        previous: &InForceSplit,
+        divided: Divided,
+        counts: &BTreeMap<String, Count>,
+        decision: &mut Decision,
+    ) -> InForceSplit {
+        let left = cover::left(previous.cover, self.facts);
+        let ideal = split::covering(
             divided.totals,
+            left.map_or(0, |cover| cover.min),
             groups(self.binding),
             &divided.claims,
             Floors::ByWeight,
@@ -225,6 +257,7 @@ impl Steady<'_> {
             fingerprint: &divided.fingerprint,
             claims: &divided.claims,
             saturated: &decision.saturated,
+            cover: left,
             now: self.facts.now,
         };
         match rebalance::verdict(&question, &self.policy.rebalance) {
@@ -234,10 +267,14 @@ impl Steady<'_> {
                 }
                 decision.look_again_by(until);
                 decision.unplaced = divided.totals.max.saturating_sub(split::total(&previous.shares).max);
+                note_cover(left, decision);
                 previous.clone()
             }
             Verdict::Adopt { change, clusters } => {
-                self.adopt(divided, Floors::ByWeight, change, clusters, decision)
+                let stay = divided.claims.keys();
+                let cover = cover::after_loss(&clusters, stay, left, divided.totals, self.facts, counts);
+                let adopted = Adopted { floors: Floors::ByWeight, change, clusters, cover };
+                self.adopt(divided, adopted, decision)
             }
         }
     }
@@ -245,14 +282,14 @@ impl Steady<'_> {
     fn adopt(
         &self,
         divided: Divided,
-        floors: Floors,
-        change: Change,
-        clusters: Vec<String>,
+        Adopted { floors, change, clusters, cover }: Adopted,
         decision: &mut Decision,
     ) -> InForceSplit {
         decision.trail.note(Reason::Adopted { change, clusters });
-        let ideal =
-            split::ideal(divided.totals, groups(self.binding), &divided.claims, floors, &mut decision.trail);
+        note_cover(cover, decision);
+        let covered = cover.map_or(0, |cover| cover.min);
+        let (groups, trail) = (groups(self.binding), &mut decision.trail);
+        let ideal = split::covering(divided.totals, covered, groups, &divided.claims, floors, trail);
         decision.unplaced = ideal.unplaced;
         let share = |name: String| {
             let share = ideal.shares.get(&name).copied().unwrap_or_default();
@@ -264,6 +301,7 @@ impl Steady<'_> {
             fingerprint: divided.fingerprint,
             adopted: self.facts.now,
             change,
+            cover,
         }
     }
 
@@ -290,7 +328,7 @@ impl Steady<'_> {
     ) -> BTreeMap<String, Claim> {
         let mut claims = BTreeMap::new();
         for (name, cluster) in &self.facts.clusters {
-            if cluster.candidacy != Candidacy::Candidate || cluster.lost.is_some() {
+            if cluster.candidacy != Candidacy::Candidate || !steerable(cluster) {
                 continue;
             }
             let Some(terms) = self.policy.distribution.terms(name, &cluster.labels) else { continue };
@@ -325,7 +363,7 @@ impl Steady<'_> {
     }
 
     fn step(&self, totals: Bounds, shares: &Shares, counts: &BTreeMap<String, Count>) -> Step {
-        let reachable = self.facts.clusters.iter().filter(|(_, cluster)| cluster.lost.is_none());
+        let reachable = self.facts.clusters.iter().filter(|(_, cluster)| steerable(cluster));
         let standings = reachable
             .map(|(name, cluster)| (name.clone(), self.standing(name, cluster, counts.get(name))))
             .collect();
@@ -364,16 +402,19 @@ impl Steady<'_> {
     /// The HPAs that are to be in the members: those that stay and those that change.
     fn distribute(&self, split: &InForceSplit, step: &Step, decision: &mut Decision) {
         let whole = split::total(&split.shares).max.max(1);
+        let mut next = 0_u32;
         for (name, cluster) in &self.facts.clusters {
+            let before = next;
+            let share = split.shares.get(name).map_or(0, |share| share.max);
+            next = next.saturating_add(share);
             if step.remove.contains(name) {
                 decision.writes.push(Write::RemoveHpa { cluster: name.clone() });
                 continue;
             }
-            let kept = cluster.hpa.as_ref().filter(|hpa| !hpa.leaving && cluster.lost.is_none());
+            let kept = cluster.hpa.as_ref().filter(|hpa| !hpa.leaving && steerable(cluster));
             let kept = kept.map(|hpa| Install { bounds: hpa.bounds, before: hpa.before });
             if let Some(install) = step.install.get(name).copied().or(kept) {
-                let share = split.shares.get(name).map_or(0, |share| share.max).max(1);
-                let part = Part { share, whole };
+                let part = Part { share: share.max(1), before, whole };
                 decision.writes.push(Write::EnsureHpa { cluster: name.clone(), install, part });
             }
         }
@@ -421,6 +462,13 @@ impl Steady<'_> {
         wanted.extend(step.wake.iter().map(|(name, replicas)| (name.clone(), *replicas)));
         wanted.retain(|name, _| !step.vacate.contains(name));
         wanted
+    }
+}
+
+fn note_cover(cover: Option<Cover>, decision: &mut Decision) {
+    if let Some(cover) = cover {
+        decision.trail.note(Reason::Covering { min: cover.min });
+        decision.look_again_by(Some(cover.until));
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
@@ -35,6 +36,10 @@ pub struct Decision {
     pub round: Option<Round>,
     /// Resets by others so far.
     pub resets: Resets,
+    /// Since when a target is being given back that the spec no longer names.
+    pub releasing_since: Option<DateTime<Utc>>,
+    /// Nothing is held any more of a target that the spec no longer names.
+    pub let_go: bool,
     /// Clusters at their max that want more.
     pub saturated: BTreeSet<String>,
     /// What holds.
@@ -46,7 +51,7 @@ pub struct Decision {
 }
 
 /// One write.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "write", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Write {
     /// Our finalizer, before anything else of ours exists.
@@ -91,12 +96,25 @@ pub enum Write {
 }
 
 /// A cluster's part of the whole.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Part {
     /// The cluster's share.
     pub share: u32,
+    /// The shares of all clusters before it, by name.
+    pub before: u32,
     /// The whole.
     pub whole: u32,
+}
+
+impl Part {
+    /// The cluster's part of a number: the parts of all clusters add up to it. At least 1.
+    pub fn of(self, number: u32) -> u32 {
+        let whole = u64::from(self.whole.max(1));
+        let up_to = |shares: u64| u64::from(number) * shares.min(whole) / whole;
+        let before = u64::from(self.before);
+        let mine = up_to(before + u64::from(self.share)) - up_to(before);
+        u32::try_from(mine).unwrap_or(u32::MAX).max(1)
+    }
 }
 
 /// What is shown of one cluster.
@@ -117,7 +135,7 @@ pub struct ClusterView {
 }
 
 /// What a cluster is doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 pub enum Phase {
     /// It has an HPA with its share.
     Active,
@@ -176,6 +194,46 @@ impl ConditionKind for FedHpaCondition {
             Self::Contested => "Contested",
             Self::Suspended => "Suspended",
             Self::Invalid => "Invalid",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn parts(shares: &[u32], number: u32) -> Vec<u32> {
+        let whole = shares.iter().sum();
+        let mut before = 0;
+        let part = |share: &u32| {
+            let part = Part { share: *share, before, whole };
+            before += share;
+            part.of(number)
+        };
+        shares.iter().map(part).collect()
+    }
+
+    #[test]
+    fn four_pods_a_minute_stay_four() {
+        assert_eq!(parts(&[20, 20, 20], 4), [1, 1, 2]);
+        assert_eq!(parts(&[60], 4), [4]);
+        assert_eq!(parts(&[1, 1, 1], 2), [1, 1, 1], "at least one in each");
+    }
+
+    proptest! {
+        #[test]
+        fn parts_add_up_and_are_fair_to_within_one(shares in prop::collection::vec(1_u32..50, 1..8), number in 0_u32..500) {
+            let whole: u32 = shares.iter().sum();
+            let parts = parts(&shares, number);
+            let raised = parts.iter().zip(&shares).filter(|(_, share)| number * **share < whole).count();
+            let sum: u32 = parts.iter().sum();
+            prop_assert!(sum >= number && sum <= number + u32::try_from(raised).unwrap(), "{parts:?}");
+            for (part, share) in parts.iter().zip(&shares) {
+                let fair = f64::from(number) * f64::from(*share) / f64::from(whole);
+                prop_assert!((f64::from(*part) - fair).abs() <= 1.0, "{parts:?}");
+            }
         }
     }
 }

@@ -5,16 +5,20 @@
 //! of how a fact was read; the controller observes, calls [`decide`] and acts.
 //!
 //! The rooms: [`policy`] and [`facts`] go in; [`bounds`] composes totals, [`apportion`] divides a number,
-//! [`homing`] and [`split`] find the ideal shares, [`rebalance`] says whether to leave the old ones, [`moves`] takes the next
+//! [`homing`] and [`split`] find the ideal shares, [`rebalance`] says whether to leave the old ones, [`cover`] what survivors
+//! of lost clusters hold meanwhile, [`moves`] takes the next
 //! safe step towards them, [`counts`] reads back what runs, [`write_back`] keeps the control plane's numbers
-//! true; [`decision`] and [`trail`] come out.
+//! true; [`decision`] and [`trail`] come out. [`what_if`] asks what would be decided if something were otherwise, and
+//! [`facts_file`] keeps facts for later.
 
 pub mod apportion;
 pub mod bounds;
 pub mod counts;
+pub mod cover;
 mod decide;
 pub mod decision;
 pub mod facts;
+pub mod facts_file;
 pub mod homing;
 pub mod moves;
 pub mod policy;
@@ -23,6 +27,7 @@ mod release;
 pub mod report;
 pub mod split;
 pub mod trail;
+pub mod what_if;
 pub mod write_back;
 
 pub use decide::decide;

@@ -11,6 +11,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Duration, Utc};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -85,14 +86,19 @@ impl Installed {
 
     /// Enough ready replicas do not make a raised min sure: until the HPA has seen it, it may still go below.
     fn sure_min(&self, ready: u32, now: DateTime<Utc>) -> u32 {
+        if ready >= self.bounds.min { self.kept_min(now) } else { self.bounds.min.min(self.before.min) }
+    }
+
+    /// The min that the HPA surely goes by, whether or not so many replicas are ready.
+    fn kept_min(&self, now: DateTime<Utc>) -> u32 {
         let seen = now >= self.settles_at()
             && self.confirmed.is_none_or(|confirmed| confirmed.min >= self.bounds.min);
-        if seen && ready >= self.bounds.min { self.bounds.min } else { self.bounds.min.min(self.before.min) }
+        if seen { self.bounds.min } else { self.bounds.min.min(self.before.min) }
     }
 }
 
 /// Bounds to write to a member, with what may still be in effect from before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Install {
     /// The new bounds.
@@ -199,6 +205,24 @@ impl<'a> Trader<'a> {
         }
     }
 
+    /// The min that is in force before this step raises it, ready or not.
+    fn kept_min(&self, now: DateTime<Utc>) -> u32 {
+        match &self.standing.presence {
+            Presence::Hpa(installed) => installed.kept_min(now),
+            Presence::Entry { replicas, prepared: true } => *replicas,
+            // Nothing says that they are there already.
+            Presence::Entry { replicas, prepared: false } => (*replicas).min(self.standing.ready),
+            Presence::Absent | Presence::Leaving(_) => 0,
+        }
+    }
+
+    /// What a receiver's min will surely be without any more max, beyond what it surely is.
+    fn coming_min(&self, now: DateTime<Utc>) -> u32 {
+        let stays = self.adjustable() && self.target.max > 0 && self.new.min <= self.target.min;
+        let reached = self.target.min.min(self.new.max).max(self.new.min);
+        if stays { reached - self.sure_min(now).min(self.new.min) } else { 0 }
+    }
+
     /// The lowest max that this step could give it.
     fn least_max(&self) -> u32 {
         if self.adjustable() { self.aim().max.max(self.new.min) } else { self.new.max }
@@ -234,19 +258,28 @@ impl<'a> Floor<'a> {
         Self { totals, groups, now, traders, surge: 0 }
     }
 
-    /// Mins go down as far as the others' sure mins keep the total.
+    /// Mins go down as far as the others' sure mins keep the total, and never so far that those in force do not: what
+    /// is not ready in a rollout will be again.
     fn lower_mins(&mut self) {
         let now = self.now;
-        let sure: u64 = self.traders.iter().map(|trader| u64::from(trader.sure_min(now))).sum();
-        let mut slack = saturating(sure.saturating_sub(u64::from(self.totals.min)));
+        let mut sure = self.beyond_min(|trader| trader.sure_min(now));
+        let mut kept = self.beyond_min(|trader| trader.kept_min(now));
         for trader in self.traders.iter_mut().filter(|trader| trader.adjustable()) {
             let wanted = trader.new.min.saturating_sub(trader.aim().min);
-            // A min that is not kept yet was not counted as sure, so giving it up costs nothing.
+            // A min that is not kept yet was not counted, so giving it up costs nothing.
             let unsure = trader.new.min.saturating_sub(trader.sure_min(now));
-            let given = wanted.min(slack.saturating_add(unsure));
-            slack -= given.saturating_sub(unsure);
+            let unkept = trader.new.min.saturating_sub(trader.kept_min(now));
+            let given = wanted.min(sure.saturating_add(unsure)).min(kept.saturating_add(unkept));
+            sure -= given.saturating_sub(unsure);
+            kept -= given.saturating_sub(unkept);
             trader.new.min -= given;
         }
+    }
+
+    /// By how much these mins together exceed the total min.
+    fn beyond_min(&self, min: impl Fn(&Trader<'_>) -> u32) -> u32 {
+        let sum: u64 = self.traders.iter().map(|trader| u64::from(min(trader))).sum();
+        saturating(sum.saturating_sub(u64::from(self.totals.min)))
     }
 
     /// Maxes go down to the target, not below the min nor below what runs, unless the cluster must leave and its
@@ -264,7 +297,8 @@ impl<'a> Floor<'a> {
     }
 
     /// Where what runs holds more than the total allows, the total goes first: it fell, or a cluster came back.
-    /// What cannot go yet is the surge: mins that the total min needs, and the last replicas of clusters that leave.
+    /// What cannot go yet is the surge: mins that the total min needs, and the last replicas of clusters that leave;
+    /// but nothing that the others' mins can take over within the maxes they have.
     fn cut_what_exceeds_the_total(&mut self) {
         let staying = self.traders.iter().filter(|trader| trader.adjustable() && trader.target.max > 0);
         let pinned: u64 =
@@ -272,7 +306,7 @@ impl<'a> Floor<'a> {
         let leaving = self.traders.iter().filter(|trader| trader.target.max == 0);
         let last: u64 = leaving.clone().map(|trader| u64::from(trader.least_max())).sum();
         let needed: u64 = leaving.map(|trader| u64::from(trader.new.min)).sum();
-        self.surge = pinned + needed.saturating_sub(self.slack());
+        self.surge = (pinned + needed).saturating_sub(self.slack_to_come());
         if self.installed() > u64::from(self.totals.max) + pinned + last {
             for trader in self.traders.iter_mut().filter(|trader| trader.above_aim()) {
                 trader.new.max = trader.least_max();
@@ -292,6 +326,15 @@ impl<'a> Floor<'a> {
     /// By how much the sure mins, after this step's lowering, exceed the total min.
     fn slack(&self) -> u64 {
         let kept = |trader: &Trader<'_>| u64::from(trader.sure_min(self.now).min(trader.new.min));
+        let sure: u64 = self.traders.iter().map(kept).sum();
+        sure.saturating_sub(u64::from(self.totals.min))
+    }
+
+    /// The slack once the mins that can go up without any more max are sure.
+    fn slack_to_come(&self) -> u64 {
+        let kept = |trader: &Trader<'_>| {
+            u64::from(trader.sure_min(self.now).min(trader.new.min)) + u64::from(trader.coming_min(self.now))
+        };
         let sure: u64 = self.traders.iter().map(kept).sum();
         sure.saturating_sub(u64::from(self.totals.min))
     }

@@ -5,15 +5,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::{
+    cover::Cover,
     policy::{Bounds, Rebalance, RebalanceMode},
     split::{Claim, Shares, Split, total},
     trail::Change,
 };
+use crate::time::Time;
 
 /// The split in force, as remembered.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct InForceSplit {
     /// Shares of every candidate of that time; a dormant one has `0..0`.
     pub shares: Shares,
@@ -22,9 +27,12 @@ pub struct InForceSplit {
     /// Identifies the distribution that it was made under.
     pub fingerprint: String,
     /// When it was adopted.
+    #[schemars(with = "Time")]
     pub adopted: DateTime<Utc>,
     /// Why it was adopted.
     pub change: Change,
+    /// More min than was asked for, for a while.
+    pub cover: Option<Cover>,
 }
 
 /// Slack tells something once members had the time to use what they were given: a settled move and two syncs.
@@ -45,6 +53,8 @@ pub struct Question<'a> {
     pub claims: &'a BTreeMap<String, Claim>,
     /// Clusters at their max that want more.
     pub saturated: &'a BTreeSet<String>,
+    /// What is left of the cover that the split in force gives.
+    pub cover: Option<Cover>,
     /// The time of the decision.
     pub now: DateTime<Utc>,
 }
@@ -91,6 +101,9 @@ pub fn verdict(question: &Question<'_>, rules: &Rebalance) -> Verdict {
         question.claims.keys().filter(|name| !previous.shares.contains_key(*name)).cloned().collect();
     if !returned.is_empty() {
         return adopt(Change::ClusterReturned, returned);
+    }
+    if previous.cover != question.cover {
+        return adopt(Change::CoverOver, Vec::new());
     }
     let gained = gaining(question, previous);
     if falls_short(previous, question.ideal) || breaks_terms(question) {
@@ -154,8 +167,7 @@ fn drift(question: &Question<'_>, previous: &InForceSplit, rules: &Rebalance) ->
     let drift = distance(&previous.shares, &question.ideal.shares);
     let within_tolerance =
         u64::from(drift) * 100 <= u64::from(rules.tolerance_percent) * u64::from(question.totals.max);
-    let cooled =
-        previous.adopted + chrono::Duration::from_std(rules.cooldown).unwrap_or(chrono::Duration::MAX);
+    let cooled = cooled(previous, rules);
     match rules.mode {
         RebalanceMode::Auto if !within_tolerance && question.now >= cooled => {
             Verdict::Adopt { change: Change::Drift, clusters: Vec::new() }
@@ -165,6 +177,17 @@ fn drift(question: &Question<'_>, previous: &InForceSplit, rules: &Rebalance) ->
         }
         RebalanceMode::Off => Verdict::Keep { drift, within_tolerance, until: None },
     }
+}
+
+fn cooled(split: &InForceSplit, rules: &Rebalance) -> DateTime<Utc> {
+    let cooldown = TimeDelta::from_std(rules.cooldown).unwrap_or(TimeDelta::MAX);
+    split.adopted.checked_add_signed(cooldown).unwrap_or(DateTime::<Utc>::MAX_UTC)
+}
+
+/// When time alone may change the verdict about a split.
+pub(super) fn looks(split: &InForceSplit, rules: &Rebalance) -> impl Iterator<Item = DateTime<Utc>> {
+    let cover_ends = split.cover.map(|cover| cover.until);
+    [split.adopted + PROVEN_AFTER, cooled(split, rules)].into_iter().chain(cover_ends)
 }
 
 /// Replicas that would have to change hands: half the sum of differences, of mins or of maxes, whichever is

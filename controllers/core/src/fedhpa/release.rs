@@ -1,7 +1,8 @@
 //! Gives the workload back to Karmada at its real counts.
 //!
 //! Responsible for the order of the end: numbers true, HPAs gone, counts written, retention off, scheduling
-//! resumed, finalizer off. Nothing is scaled by going away.
+//! resumed, finalizer off. Nothing is scaled by going away. The same is the end of a target that the spec no longer
+//! names, only that the FedHPA stays.
 
 use std::collections::BTreeMap;
 
@@ -22,6 +23,8 @@ pub(super) const GRACE: TimeDelta = TimeDelta::minutes(5);
 
 pub(super) fn decide(facts: &Facts, since: DateTime<Utc>, decision: &mut Decision) {
     if !facts.finalized {
+        // Nothing of ours exists before the finalizer.
+        decision.let_go = facts.deleting.is_none();
         return;
     }
     let ours = facts.holder.is_none();
@@ -55,7 +58,7 @@ pub(super) fn remove_hpas(facts: &Facts) -> impl Iterator<Item = Write> {
 fn without_workload(facts: &Facts, since: DateTime<Utc>, decision: &mut Decision) {
     decision.writes.extend(remove_hpas(facts));
     if decision.writes.is_empty() && !awaited(facts, since) {
-        decision.writes.push(Write::RemoveFinalizer);
+        end(facts, decision);
     } else {
         decision.look_again = Some(facts.now + TimeDelta::seconds(15));
     }
@@ -109,6 +112,15 @@ fn real_counts(facts: &Facts, binding: &Binding) -> BTreeMap<String, u32> {
     binding.clusters.iter().map(|(name, entry)| (name.clone(), real(name, *entry))).collect()
 }
 
+/// The last of it: with the FedHPA goes the finalizer; one that has another target by now goes on with that.
+fn end(facts: &Facts, decision: &mut Decision) {
+    if facts.deleting.is_some() {
+        decision.writes.push(Write::RemoveFinalizer);
+    } else {
+        decision.let_go = true;
+    }
+}
+
 fn hand_over(facts: &Facts, template: &Template, binding: &Binding, decision: &mut Decision) {
     if template.retained {
         decision.writes.push(Write::Unretain);
@@ -116,7 +128,7 @@ fn hand_over(facts: &Facts, template: &Template, binding: &Binding, decision: &m
     if binding.scheduling == Scheduling::HeldByUs {
         decision.writes.push(Write::ResumeScheduling);
     }
-    decision.writes.push(Write::RemoveFinalizer);
+    end(facts, decision);
     let with_hpa = facts.clusters.iter().filter(|(_, cluster)| cluster.hpa.is_some());
     let left: Vec<&str> = with_hpa.map(|(name, _)| name.as_str()).collect();
     let returned = "the workload is Karmada's again, at its real counts";

@@ -6,11 +6,12 @@ use std::collections::BTreeMap;
 
 use super::{
     counts::{Basis, Count},
-    decide::room,
+    cover::steerable,
+    decide::{has_hpa, room},
     decision::{ClusterView, Decision, FedHpaCondition as Condition, Phase},
-    facts::{Candidacy, Cluster, Facts},
+    facts::{Blocked, Candidacy, Cluster, Customization, Facts},
     moves::Step,
-    policy::{Bounds, Policy},
+    policy::{Adoption, Bounds, Policy},
     rebalance::InForceSplit,
     split,
     trail::Reason,
@@ -31,8 +32,24 @@ pub(super) fn refused(facts: &Facts, finding: Finding<Condition>, decision: &mut
     frozen_views(facts, decision);
 }
 
-pub(super) fn waiting(why: &'static str, decision: &mut Decision) {
+pub(super) const NO_BINDING: &str = "no ResourceBinding yet: does a PropagationPolicy select the target?";
+pub(super) const BINDING_GONE: &str = "the ResourceBinding is gone: let a PropagationPolicy select the target again, or \
+     delete this FedHPA; the members' HPAs stay as they are";
+
+/// What is to be done about a policy that duplicates.
+pub(super) fn duplicated(facts: &Facts) -> String {
+    let remedy =
+        "the policy duplicates replicas; a total can only be divided: set replicaSchedulingType: Divided";
+    if has_hpa(facts) {
+        format!("{remedy}, or delete this FedHPA; until then members go on within the bounds they have")
+    } else {
+        remedy.to_owned()
+    }
+}
+
+pub(super) fn waiting(facts: &Facts, why: &'static str, decision: &mut Decision) {
     decision.findings.push(Finding::new(Condition::Ready, false, "Waiting", why));
+    frozen_views(facts, decision);
 }
 
 pub(super) fn releasing(why: &'static str, decision: &mut Decision) {
@@ -67,7 +84,7 @@ impl Scene<'_> {
             decision.clusters.insert(name.clone(), view);
         }
         let findings = [
-            self.distributed(),
+            self.distributed(policy.adoption),
             self.synchronized(decision),
             capacity_limited(decision.unplaced),
             self.scaling_limited(totals, decision),
@@ -75,7 +92,7 @@ impl Scene<'_> {
             Finding::new(Condition::Suspended, false, "Running", ""),
             Finding::new(Condition::Invalid, false, "Valid", ""),
         ];
-        let ready = ready(&findings);
+        let ready = ready(&findings, &self.facts.reflection);
         decision.findings.push(ready);
         decision.findings.extend(findings);
     }
@@ -97,7 +114,7 @@ impl Scene<'_> {
 
     /// What lost clusters may run: their frozen max, or what Karmada left there.
     fn overshoot(&self) -> u32 {
-        let lost = self.facts.clusters.iter().filter(|(_, cluster)| cluster.lost.is_some());
+        let lost = self.facts.clusters.iter().filter(|(_, cluster)| !steerable(cluster));
         let may_run = lost.map(|(name, cluster)| match &cluster.hpa {
             Some(hpa) => hpa.bounds.max.max(hpa.before.max),
             None => self.counts.get(name).map_or(0, |count| count.replicas),
@@ -140,8 +157,14 @@ impl Scene<'_> {
         if cluster.lost.is_some() {
             return "unreachable: the last known numbers stand".to_owned();
         }
-        if let Some(blocked) = cluster.hpa.as_ref().and_then(|hpa| hpa.blocked.as_ref()) {
-            return format!("the HPA could not be applied: {blocked}");
+        if cluster.candidacy == Candidacy::Evicting {
+            return "Karmada takes the workload away: the HPA stays as it is, others cover what runs here"
+                .to_owned();
+        }
+        match cluster.hpa.as_ref().and_then(|hpa| hpa.blocked.as_ref()) {
+            Some(Blocked::Exists) => return "has an HPA of its own of that name".to_owned(),
+            Some(Blocked::Refused(why)) => return format!("the HPA could not be applied: {why}"),
+            None => {}
         }
         let Some(share) = self.split.shares.get(name) else {
             return "left out by distribution.clusters".to_owned();
@@ -154,13 +177,46 @@ impl Scene<'_> {
             Some(Basis::Desired | Basis::Entry) | None => String::new(),
         };
         if share.max == 0 {
-            format!("no share: the total fits elsewhere{basis}")
-        } else {
-            format!("share {}..{}{basis}", share.min, share.max)
+            return format!("no share: the total fits elsewhere{basis}");
+        }
+        let share = format!("share {}..{}{basis}", share.min, share.max);
+        let words = std::iter::once(&share).chain(&cluster.left_out);
+        words.map(String::as_str).collect::<Vec<_>>().join("; ")
+    }
+
+    /// HPAs that did not get into their members: what to do about those that are in the way comes first.
+    fn blocked(&self, adoption: Adoption) -> Option<Finding<Condition>> {
+        let reachable = self.facts.clusters.iter().filter(|(_, cluster)| steerable(cluster));
+        let blocked =
+            reachable.filter_map(|(name, cluster)| Some((name, cluster.hpa.as_ref()?.blocked.as_ref()?)));
+        let (mut in_the_way, mut refused) = (Vec::new(), Vec::new());
+        for (name, why) in blocked {
+            match why {
+                Blocked::Exists => in_the_way.push(name.as_str()),
+                Blocked::Refused(why) => refused.push(format!("{name}: {why}")),
+            }
+        }
+        let names = in_the_way.join(", ");
+        let finding = |reason, message| Some(Finding::new(Condition::Distributed, false, reason, message));
+        match adoption {
+            Adoption::Never if !in_the_way.is_empty() => finding(
+                "HpaExists",
+                format!(
+                    "HPAs of their own bound the workload in {names}: delete them there, or set adopt: Existing to take them over"
+                ),
+            ),
+            Adoption::Existing if !in_the_way.is_empty() => {
+                finding("Adopting", format!("the HPAs of their own in {names} are being taken over"))
+            }
+            Adoption::Never | Adoption::Existing if refused.is_empty() => None,
+            Adoption::Never | Adoption::Existing => finding("NotApplied", refused.join("; ")),
         }
     }
 
-    fn distributed(&self) -> Finding<Condition> {
+    fn distributed(&self, adoption: Adoption) -> Finding<Condition> {
+        if let Some(blocked) = self.blocked(adoption) {
+            return blocked;
+        }
         let step = self.step;
         let still = step.install.is_empty()
             && step.remove.is_empty()
@@ -219,8 +275,9 @@ impl Scene<'_> {
             decision.trail.note(reason.clone());
             return Finding::new(Condition::Contested, true, "ReplicasReset", reason.to_string());
         }
-        if let Some(rival) = self.facts.rivals.first() {
-            return Finding::new(Condition::Contested, true, "OtherAutoscaler", rival.clone());
+        if !self.facts.rivals.is_empty() {
+            let words = self.facts.rivals.join("; ");
+            return Finding::new(Condition::Contested, true, "OtherAutoscaler", words);
         }
         Finding::new(Condition::Contested, false, "Uncontested", "")
     }
@@ -234,7 +291,7 @@ fn capacity_limited(unplaced: u32) -> Finding<Condition> {
     Finding::new(Condition::CapacityLimited, true, "Unplaced", message)
 }
 
-fn ready(findings: &[Finding<Condition>]) -> Finding<Condition> {
+fn ready(findings: &[Finding<Condition>], reflection: &Customization) -> Finding<Condition> {
     use crate::conditions::Truth;
     let wanted = |kind: Condition| match kind {
         Condition::Distributed | Condition::Synchronized => Some(Truth::True),
@@ -247,13 +304,15 @@ fn ready(findings: &[Finding<Condition>]) -> Finding<Condition> {
     };
     let off =
         findings.iter().find(|finding| wanted(finding.kind).is_some_and(|truth| finding.status != truth));
+    let in_order = "members have their shares and the numbers are true";
     match off {
-        None => Finding::new(
-            Condition::Ready,
-            true,
-            "InOrder",
-            "members have their shares and the numbers are true",
-        ),
+        None => match reflection {
+            Customization::InForce => Finding::new(Condition::Ready, true, "InOrder", in_order),
+            Customization::Foreign(words) | Customization::Missing(words) => {
+                let message = format!("{in_order}, but follow what runs and not what HPAs want: {words}");
+                Finding::new(Condition::Ready, true, "WithoutReflection", message)
+            }
+        },
         Some(finding) => Finding::new(Condition::Ready, false, finding.reason, finding.message.clone()),
     }
 }

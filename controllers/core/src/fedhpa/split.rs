@@ -4,7 +4,7 @@
 //! tiers). Knows nothing of what was decided before ([`rebalance`](super::rebalance) weighs that) nor of how to
 //! get there ([`moves`](super::moves)).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
@@ -96,9 +96,22 @@ pub fn ideal(
     floors: Floors,
     trail: &mut Trail,
 ) -> Split {
+    covering(totals, totals.min, groups, claims, floors, trail)
+}
+
+/// The same, but those that take part hold `covered` together if that is more than the total min: what ran in clusters
+/// that were lost. Nobody is woken for it.
+pub fn covering(
+    totals: Bounds,
+    covered: u32,
+    groups: Groups,
+    claims: &BTreeMap<String, Claim>,
+    floors: Floors,
+    trail: &mut Trail,
+) -> Split {
     let roster = Roster::of(totals, groups, claims, floors);
     let maxes = roster.maxes(totals.max, trail);
-    let mins = roster.mins(totals.min, &maxes, floors, trail);
+    let mins = roster.mins(totals.min.max(covered), &maxes, floors, trail);
     let shares: Shares = roster
         .seats
         .iter()
@@ -115,11 +128,61 @@ pub fn ideal(
 /// The clusters that take part, by name. Their number never exceeds the total max.
 struct Roster<'a> {
     seats: Vec<Seat<'a>>,
+    tally: Tally,
+    floors: Floors,
+}
+
+/// What the seated clusters come to. Kept with each that is seated: to ask all of them for every candidate would be
+/// quadratic.
+#[derive(Default)]
+struct Tally {
+    /// What runs, at least one each.
+    running: u64,
+    /// What of the min they need in any case.
+    feeds: u64,
+    tiers: BTreeMap<u32, TierTally>,
+}
+
+/// What the seated clusters of one tier come to.
+#[derive(Default)]
+struct TierTally {
+    ceilings: u64,
+    dues: u64,
+}
+
+impl Tally {
+    fn add(&mut self, claim: &Claim, floors: Floors) {
+        // Taking over wakes nobody for what runs already.
+        let need = match floors {
+            Floors::ByWeight => claim.presence(),
+            Floors::UnderWhatRuns => claim.present(),
+        };
+        self.running += u64::from(claim.running());
+        self.feeds += u64::from(need);
+        let tier = self.tiers.entry(claim.tier).or_default();
+        tier.ceilings += u64::from(claim.ceiling);
+        tier.dues += u64::from(claim.due());
+    }
+
+    /// What can be held before a tier is given more: all that it and earlier ones may take, and what later ones
+    /// have in any case.
+    fn held(&self, tier: u32) -> u64 {
+        let hold = |(of, sums): (&u32, &TierTally)| if *of <= tier { sums.ceilings } else { sums.dues };
+        self.tiers.iter().map(hold).sum()
+    }
+
+    /// A tier is of use when those before it cannot hold the max.
+    fn reaches(&self, tier: u32, max: u32) -> bool {
+        let held_before: u64 = self.tiers.range(..tier).map(|(_, sums)| sums.ceilings).sum();
+        held_before < u64::from(max)
+    }
 }
 
 #[derive(Clone, Copy)]
 struct Seat<'a> {
     name: &'a str,
+    /// Its place in the order of names, which is compared faster than the name.
+    place: usize,
     claim: &'a Claim,
     /// 0, or higher for a cluster that is only there for what nobody before it can hold: within its tier it is
     /// filled later, so that a higher total takes nothing from those before it.
@@ -132,28 +195,33 @@ impl<'a> Roster<'a> {
     fn of(totals: Bounds, groups: Groups, claims: &'a BTreeMap<String, Claim>, floors: Floors) -> Self {
         let mut order: Vec<Seat<'a>> = claims
             .iter()
-            .filter(|(_, claim)| claim.ceiling > 0)
-            .map(|(name, claim)| Seat { name, claim, rank: 0 })
+            .enumerate()
+            .filter(|(_, (_, claim))| claim.ceiling > 0)
+            .map(|(place, (name, claim))| Seat { name, place, claim, rank: 0 })
             .collect();
         order.sort_by_key(|seat| {
-            (seat.claim.tier, !seat.claim.awake, std::cmp::Reverse(seat.claim.weight), seat.name)
+            (seat.claim.tier, !seat.claim.awake, std::cmp::Reverse(seat.claim.weight), seat.place)
         });
         let (mut running, rest): (Vec<_>, Vec<_>) =
             order.into_iter().partition(|seat| seat.claim.runs(floors));
         let (floored, optional): (Vec<_>, Vec<_>) = rest.into_iter().partition(|seat| seat.claim.floor > 0);
         running.truncate(usize::try_from(totals.max).unwrap_or(usize::MAX));
-        let mut roster = Self { seats: running };
+        let mut roster = Self { seats: Vec::with_capacity(claims.len()), tally: Tally::default(), floors };
+        for seat in running {
+            roster.seat(seat);
+        }
         roster.admit(floored, totals, groups, |_, _| Some(0));
         let left = roster.admit(optional, totals, groups, |roster, claim| {
-            (roster.feeds(floors) < u64::from(totals.min) && roster.reaches(claim, totals)).then_some(0)
+            let tally = &roster.tally;
+            (tally.feeds < u64::from(totals.min) && tally.reaches(claim.tier, totals.max)).then_some(0)
         });
         let left = roster.admit(left, totals, groups, |roster, _| {
             (roster.seats.len() < usize::try_from(groups.fewest).unwrap_or(usize::MAX)).then_some(0)
         });
         roster.admit(left, totals, groups, |roster, claim| {
-            (roster.held(claim.tier) < u64::from(totals.max)).then_some(roster.seats.len())
+            (roster.tally.held(claim.tier) < u64::from(totals.max)).then_some(roster.seats.len())
         });
-        roster.seats.sort_by_key(|seat| seat.name);
+        roster.seats.sort_by_key(|seat| seat.place);
         roster
     }
 
@@ -168,11 +236,12 @@ impl<'a> Roster<'a> {
     ) -> Vec<Seat<'a>> {
         let mut left = Vec::new();
         for seat in candidates {
-            let running: u64 = self.seats.iter().map(|seat| u64::from(seat.claim.running())).sum();
             let crowded = self.seats.len() >= usize::try_from(groups.most).unwrap_or(usize::MAX);
             match rank(self, seat.claim) {
-                Some(rank) if running < u64::from(totals.max) && (seat.claim.awake || !crowded) => {
-                    self.seats.push(Seat { rank, ..seat });
+                Some(rank)
+                    if self.tally.running < u64::from(totals.max) && (seat.claim.awake || !crowded) =>
+                {
+                    self.seat(Seat { rank, ..seat });
                 }
                 Some(_) | None => left.push(seat),
             }
@@ -180,27 +249,9 @@ impl<'a> Roster<'a> {
         left
     }
 
-    /// What of the min the seated clusters need in any case. Taking over wakes nobody for what runs already.
-    fn feeds(&self, floors: Floors) -> u64 {
-        let need = match floors {
-            Floors::ByWeight => Claim::presence,
-            Floors::UnderWhatRuns => Claim::present,
-        };
-        self.seats.iter().map(|seat| u64::from(need(seat.claim))).sum()
-    }
-
-    /// What can be held before a tier is given more: all that it and earlier ones may take, and what later ones
-    /// have in any case.
-    fn held(&self, tier: u32) -> u64 {
-        let holds = |claim: &Claim| if claim.tier <= tier { claim.ceiling } else { claim.due() };
-        self.seats.iter().map(|seat| u64::from(holds(seat.claim))).sum()
-    }
-
-    /// A tier is of use when those before it cannot hold the max.
-    fn reaches(&self, claim: &Claim, totals: Bounds) -> bool {
-        let before = self.seats.iter().filter(|seat| seat.claim.tier < claim.tier);
-        let held_before: u64 = before.map(|seat| u64::from(seat.claim.ceiling)).sum();
-        held_before < u64::from(totals.max)
+    fn seat(&mut self, seat: Seat<'a>) {
+        self.tally.add(seat.claim, self.floors);
+        self.seats.push(seat);
     }
 
     /// Sum of maxes: the total, as far as ceilings allow. Demand is covered first, tiers are filled in order.
@@ -273,18 +324,18 @@ impl<'a> Roster<'a> {
         let parties: Vec<Party> =
             self.seats.iter().enumerate().map(|(index, seat)| party(index, seat.claim)).collect();
         let order = |index: usize| (self.seats[index].claim.tier, self.seats[index].rank);
-        let turns: BTreeSet<_> = (0..parties.len()).map(order).collect();
-        let mut left = u64::from(total);
+        let lowers = |parties: &[Party]| parties.iter().map(|party| u64::from(party.lower)).sum::<u64>();
+        let mut turns: Vec<usize> = (0..parties.len()).collect();
+        turns.sort_by_key(|index| order(*index));
+        let (mut left, mut reserved) = (u64::from(total), lowers(&parties));
         let mut given = vec![0; parties.len()];
-        for turn in turns {
-            let later = (0..parties.len()).filter(|index| order(*index) > turn);
-            let reserved: u64 = later.map(|index| u64::from(parties[index].lower)).sum();
-            let members: Vec<usize> = (0..parties.len()).filter(|index| order(*index) == turn).collect();
-            let here: Vec<Party> = members.iter().map(|index| parties[*index]).collect();
+        for turn in turns.chunk_by(|one, other| order(*one) == order(*other)) {
+            let here: Vec<Party> = turn.iter().map(|index| parties[*index]).collect();
+            reserved -= lowers(&here);
             let seats = apportion(saturating(left.saturating_sub(reserved)), &here);
             left = left.saturating_sub(sum(&seats));
-            for (index, seats) in members.into_iter().zip(seats) {
-                given[index] = seats;
+            for (index, seats) in turn.iter().zip(seats) {
+                given[*index] = seats;
             }
         }
         given

@@ -5,12 +5,13 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::policy::Bounds;
 
 /// The steps of one decision, in the order in which they were taken.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Trail(Vec<Reason>);
 
@@ -34,7 +35,7 @@ impl Trail {
 }
 
 /// Why a split replaced the one before; the label of `fedhpa_rebalances_total`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub enum Change {
     /// There was none.
     First,
@@ -48,19 +49,22 @@ pub enum Change {
     ClusterLost,
     /// A cluster came back or is new.
     ClusterReturned,
+    /// Survivors no longer hold what ran in lost clusters: those are back, or the HPAs have seen the load.
+    CoverOver,
     /// The ideal is further away than the tolerance, and the cooldown has passed.
     Drift,
 }
 
 impl Change {
     /// Every value, for metrics.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::First,
         Self::SpecChanged,
         Self::Invalid,
         Self::Saturated,
         Self::ClusterLost,
         Self::ClusterReturned,
+        Self::CoverOver,
         Self::Drift,
     ];
 
@@ -73,13 +77,14 @@ impl Change {
             Self::Saturated => "Saturated",
             Self::ClusterLost => "ClusterLost",
             Self::ClusterReturned => "ClusterReturned",
+            Self::CoverOver => "CoverOver",
             Self::Drift => "Drift",
         }
     }
 }
 
 /// One step of a decision.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "step", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Reason {
     /// The totals in force and the rules that set them.
@@ -156,6 +161,11 @@ pub enum Reason {
         /// Replicas.
         replicas: u32,
     },
+    /// The min is higher than asked for, so that survivors hold what ran in lost clusters.
+    Covering {
+        /// The total min for now.
+        min: u32,
+    },
     /// A lost cluster may still run up to this.
     PossibleOvershoot {
         /// Replicas.
@@ -215,6 +225,12 @@ impl fmt::Display for Reason {
             Self::Surge { replicas } => {
                 write!(f, "up to {replicas} more than the max for the time of the move")
             }
+            Self::Covering { min } => {
+                write!(
+                    f,
+                    "the survivors' mins sum to {min} for now, to cover what ran in clusters that are lost"
+                )
+            }
             Self::PossibleOvershoot { replicas } => {
                 write!(f, "unreachable clusters may run up to {replicas} beyond the max")
             }
@@ -245,6 +261,9 @@ fn adopted(f: &mut fmt::Formatter<'_>, change: Change, clusters: &[String]) -> f
         }
         Change::ClusterLost => write!(f, "divided again without {}", list(clusters)),
         Change::ClusterReturned => write!(f, "divided again with {}", list(clusters)),
+        Change::CoverOver => {
+            f.write_str("divided again: what ran in lost clusters need not be covered any longer")
+        }
         Change::Drift => {
             f.write_str("rebalanced: the ideal moved past tolerance, and the cooldown has passed")
         }

@@ -53,6 +53,8 @@ fn view() -> View {
         .into_iter()
         .collect(),
         workload_works: [work("m1", &web().work_name(), None), work("m2", &ours, None)].into_iter().collect(),
+        customizations: std::iter::empty().collect(),
+        ..View::default()
     }
 }
 
@@ -109,4 +111,58 @@ fn a_pruned_binding_still_says_who_holds_it() {
     .unwrap();
     prune_binding(&mut binding);
     assert_eq!(binding.annotations().keys().collect::<Vec<_>>(), [HOLDS_SCHEDULING]);
+}
+
+fn federated<K: serde::de::DeserializeOwned>(name: &str, kind: &str, target: &str) -> K {
+    serde_json::from_value(json!({
+        "metadata": {"name": name, "namespace": "shop"},
+        "spec": {"scaleTargetRef": {"apiVersion": "any/v1", "kind": kind, "name": target}},
+    }))
+    .unwrap()
+}
+
+#[test]
+fn karmadas_own_autoscalers_on_the_workload_are_rivals_and_no_others() {
+    let view = View {
+        federated_hpas: [
+            federated("central", "Deployment", "web"),
+            federated("elsewhere", "Deployment", "api"),
+        ]
+        .into_iter()
+        .collect(),
+        cron_federated_hpas: [
+            federated("direct", "Deployment", "web"),
+            federated("indirect", "FederatedHPA", "central"),
+            federated("other", "FederatedHPA", "elsewhere"),
+        ]
+        .into_iter()
+        .collect(),
+        ..view()
+    };
+    let rivals = view.federated_rivals(&web());
+    let named = ["FederatedHPA central", "CronFederatedHPA direct", "CronFederatedHPA indirect"];
+    assert_eq!(rivals.len(), named.len(), "{rivals:?}");
+    assert!(rivals.iter().zip(named).all(|(rival, name)| rival.contains(name)), "{rivals:?}");
+}
+
+#[test]
+fn what_is_held_is_found_by_held_bindings_and_by_hpas() {
+    let mut held: ResourceBinding = serde_json::from_value(json!({
+        "metadata": {"name": "api-deployment", "namespace": "shop", "annotations": {HOLDS_SCHEDULING: "f-1"}},
+        "spec": {"resource": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "api"}},
+    }))
+    .unwrap();
+    prune_binding(&mut held);
+    let mut hpa = work("gone", "any", Some("f-1"));
+    hpa.spec.workload.manifests[0]["spec"] =
+        json!({"scaleTargetRef": {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "old"}});
+    let view = View {
+        bindings: [held].into_iter().collect(),
+        hpa_works: [hpa, work("m2", "other", Some("f-2"))].into_iter().collect(),
+        ..view()
+    };
+    let found = view.held_for("shop", "f-1");
+    let names: Vec<_> = found.iter().map(|subject| (subject.kind.as_str(), subject.name.as_str())).collect();
+    assert_eq!(names, [("Deployment", "api"), ("StatefulSet", "old")]);
+    assert!(view.held_for("shop", "f-3").is_empty());
 }

@@ -8,10 +8,14 @@
 
 mod binding;
 mod cluster;
+mod customization;
+mod federated;
 mod work;
 
 pub use binding::*;
 pub use cluster::*;
+pub use customization::*;
+pub use federated::*;
 pub use work::*;
 
 /// Makes a type a Kubernetes kind.

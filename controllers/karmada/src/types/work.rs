@@ -28,6 +28,9 @@ pub struct WorkSpec {
     pub workload: WorkloadTemplate,
     /// It is not brought there for now.
     pub suspend_dispatching: Option<bool>,
+    /// The object stays in the cluster when the Work goes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub preserve_resources_on_deletion: Option<bool>,
 }
 
 /// The objects of a Work; always one, because the status of more than one is not collected.

@@ -168,6 +168,23 @@ fn karmadas_own_words_are_kept_where_the_member_refused() {
 }
 
 #[test]
+fn only_an_hpa_that_is_in_the_way_is_adopted_and_it_stays_in_the_member_when_its_work_goes() {
+    let mut work = there();
+    assert_eq!(Existing::of(None, Existing::Adopt), Existing::Refuse);
+    assert_eq!(Existing::of(Some(&work), Existing::Adopt), Existing::Refuse, "nothing is in the way");
+    work.status.conditions = serde_json::from_value(json!([{"type": "Applied", "status": "False", "reason": "",
+        "message": "resource already exists in the cluster and the strategy value is empty, Karmada will not manage this resource",
+        "lastTransitionTime": "2026-05-01T10:00:00Z"}]))
+    .unwrap();
+    assert_eq!(applied(&work), Applied::Exists);
+    assert_eq!(Existing::of(Some(&work), Existing::Refuse), Existing::Refuse, "nobody asked for it");
+    assert_eq!(Existing::of(Some(&work), Existing::Adopt), Existing::Adopt);
+    work.status.conditions.clear();
+    work.spec.preserve_resources_on_deletion = Some(true);
+    assert_eq!(Existing::of(Some(&work), Existing::Refuse), Existing::Adopt, "what was adopted stays so");
+}
+
+#[test]
 fn the_hpa_is_read_from_the_status_of_the_one_manifest_and_ages_with_its_cluster() {
     let mut work = there();
     let now = DateTime::UNIX_EPOCH + chrono::TimeDelta::seconds(20);

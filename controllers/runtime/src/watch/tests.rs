@@ -295,3 +295,15 @@ async fn a_kind_that_is_known_only_at_run_time_is_watched_as_well() {
     assert_eq!(watched.cache().all()[0].data["spec"]["replicas"], 3);
     assert_eq!(readiness.report(), "[+] clonesets.apps.kruise.io: synced\n");
 }
+
+#[tokio::test(start_paused = true)]
+async fn nobody_waits_for_an_optional_kind_that_is_not_served_and_what_was_known_of_it_is_gone_with_it() {
+    let listed = list(10, [config_map("a", 2)]);
+    let expired = Answer::LinesThenSilence(vec![event("ERROR", failure(410, "Expired"))]);
+    let server = FakeServer::answering([refusal(404, "NotFound"), listed, expired, refusal(404, "NotFound")]);
+    let readiness = Readiness::default();
+    let watched = Watch::<ConfigMap>::of(Api::all(server.client())).optional().start(&readiness, &metrics());
+    watched.cache().synced().await;
+    assert!(watched.cache().is_empty() && readiness.is_ready(), "{}", readiness.report());
+    assert_eq!(heard(&mut watched.changes()).await, ["+a@2", "-a@2"]);
+}

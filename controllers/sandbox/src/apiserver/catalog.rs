@@ -5,12 +5,13 @@
 use std::{
     borrow::Cow,
     collections::BTreeMap,
-    sync::{Arc, OnceLock},
+    sync::{Arc, LazyLock, OnceLock},
 };
 
 use serde_json::{Value, json};
 
 use super::{
+    compiled,
     kinds::{self, GroupResource, Kind, ResourceType, ScalePaths, Scope, StatusWrites},
     rules::Rules,
 };
@@ -55,7 +56,7 @@ pub(super) struct Version {
     /// Dotted paths that field selectors may name, besides those of the metadata.
     pub(super) selectable_fields: Vec<String>,
     /// What objects must look like; none means anything goes.
-    pub(super) rules: Option<Rules>,
+    pub(super) rules: Option<Arc<Rules>>,
 }
 
 /// A kind in one version, as a request addresses it.
@@ -86,12 +87,17 @@ impl Served {
 }
 
 /// Every kind served.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(super) struct Catalog(BTreeMap<GroupResource, Arc<Resource>>);
 
 impl Catalog {
     /// The built-in kinds.
     pub(super) fn built_in() -> Self {
+        static BUILT_IN: LazyLock<Catalog> = LazyLock::new(Catalog::compiled_in);
+        BUILT_IN.clone()
+    }
+
+    fn compiled_in() -> Self {
         let mut catalog = Self::default();
         for mut row in kinds::built_in() {
             row.schema = Some(built_in_schema(&row.group, &row.kind));
@@ -110,7 +116,7 @@ impl Catalog {
             status: row.status,
             scale: row.scale,
             selectable_fields: Vec::new(),
-            rules: row.schema.as_ref().and_then(|schema| compiled(&row.kind, schema)),
+            rules: row.schema.as_ref().and_then(|schema| rules_of(&row.kind, schema)),
         };
         let own = Kind::named(&row.group, &row.version, &row.plural);
         let storage = if own == kinds::EVENTS { kinds::CORE_EVENTS } else { own };
@@ -171,7 +177,7 @@ fn built_in_schema(group: &str, kind: &str) -> Value {
 }
 
 /// A kind whose schema cannot be compiled is served without one.
-fn compiled(kind: &str, schema: &Value) -> Option<Rules> {
-    let rules = Rules::compile(schema);
+fn rules_of(kind: &str, schema: &Value) -> Option<Arc<Rules>> {
+    let rules = compiled::rules(schema);
     rules.inspect_err(|error| tracing::error!(kind, %error, "a schema cannot be used")).ok()
 }

@@ -9,13 +9,13 @@ use serde_json::{Value, json};
 use super::{
     State,
     catalog::{Origin, Resource, Version},
+    compiled,
     errors::Cause,
     garbage::{self, Place},
     kinds::{self, GroupResource, Kind, ScalePaths, Scope, StatusWrites, api_version},
     metadata::{is_terminating, metadata_mut, name_of},
     objects::Writing,
     rules::Rules,
-    structural,
 };
 use crate::clock::seconds;
 
@@ -55,10 +55,10 @@ fn schemas_violations(versions: &[Value]) -> Vec<Cause> {
     }
     let Some(first) = schemas.first().filter(|_| causes.is_empty()) else { return causes };
     if schemas.iter().all(|schema| schema == first) {
-        return structural::schema_violations(first, "spec.validation.openAPIV3Schema");
+        return compiled::schema_violations(first, "spec.validation.openAPIV3Schema");
     }
     let each = schemas.iter().enumerate().flat_map(|(index, schema)| {
-        structural::schema_violations(schema, &format!("spec.versions[{index}].schema.openAPIV3Schema"))
+        compiled::schema_violations(schema, &format!("spec.versions[{index}].schema.openAPIV3Schema"))
     });
     each.collect()
 }
@@ -110,7 +110,7 @@ pub(super) fn follow(state: &mut State, definition: &Value, writing: &Writing) {
 
 /// The rules of the version that objects are stored in.
 fn stored_rules(resource: &Resource) -> Option<&Rules> {
-    resource.versions.get(resource.storage.version.as_ref())?.rules.as_ref()
+    resource.versions.get(resource.storage.version.as_ref())?.rules.as_deref()
 }
 
 fn resource_of(definition: &Value) -> GroupResource {
@@ -163,7 +163,7 @@ fn version(group: &str, row: &Value) -> Result<Version, super::schema::SchemaErr
             label_selector: text(&scale["labelSelectorPath"]),
         }),
         selectable_fields: fields.map(|path| path.trim_start_matches('.').to_owned()).collect(),
-        rules: Some(Rules::compile(&row["schema"]["openAPIV3Schema"])?),
+        rules: Some(compiled::rules(&row["schema"]["openAPIV3Schema"])?),
         name,
     })
 }

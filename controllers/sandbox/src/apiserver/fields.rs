@@ -113,11 +113,24 @@ impl FieldSet {
     pub(super) fn from_wire(wire: &Value) -> Self {
         let mut set = Self::default();
         for (step, below) in wire.as_object().into_iter().flatten().filter(|(step, _)| *step != ".") {
-            let childless = below.as_object().is_none_or(Map::is_empty);
-            let member = childless || below.get(".").is_some();
-            set.put(step.clone(), Node { member, below: Self::from_wire(below) });
+            set.put(step.clone(), Node { member: is_member(below), below: Self::from_wire(below) });
         }
         set
+    }
+
+    /// Whether all of it is in `wire`, `FieldsV1` that need not be read for that.
+    pub(super) fn is_within(&self, wire: &Value) -> bool {
+        self.0.iter().all(|(step, node)| {
+            wire.get(step)
+                .is_some_and(|below| (!node.member || is_member(below)) && node.below.is_within(below))
+        })
+    }
+
+    /// Whether any of it is in `wire`.
+    pub(super) fn meets(&self, wire: &Value) -> bool {
+        self.0.iter().any(|(step, node)| {
+            wire.get(step).is_some_and(|below| (node.member && is_member(below)) || node.below.meets(below))
+        })
     }
 
     /// Writes `FieldsV1`.
@@ -131,6 +144,11 @@ impl FieldSet {
         });
         Value::Object(nodes.collect())
     }
+}
+
+/// Whether a place in `FieldsV1` is in the set itself.
+fn is_member(wire: &Value) -> bool {
+    wire.as_object().is_none_or(Map::is_empty) || wire.get(".").is_some()
 }
 
 /// A step as messages print it: `.spec`, `[name="web"]`, `[="x"]`.

@@ -5,7 +5,9 @@
 
 mod admission;
 mod catalog;
+mod compiled;
 mod crds;
+mod decoding;
 mod deletion;
 mod discovery;
 pub mod errors;

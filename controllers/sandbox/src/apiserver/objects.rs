@@ -17,7 +17,7 @@ use super::{
     fields::{self, Difference},
     kinds::{self, StatusWrites},
     metadata::{is_terminating, metadata_mut, name_of, namespace_of, resource_version_of, text},
-    ownership::{Applied, Manager, Managers, Operation, OwnedScope},
+    ownership::{self, Applied, Manager, Managers, Operation, OwnedScope},
     versions,
 };
 use crate::clock::seconds;
@@ -405,14 +405,18 @@ fn own(served: &Served, part: Part, old: &Value, new: &mut Value, owners: Owners
             if difference == Difference::default() {
                 return;
             }
-            let mut managers = Managers::of(new);
             let manager = Manager {
                 name: writing.manager.clone(),
                 operation: Operation::Update,
                 api_version: served.version.api_version.clone(),
                 subresource: subresource_of(part),
             };
-            managers.changed_by(&manager, &difference, &seconds(writing.now));
+            let time = seconds(writing.now);
+            if difference.removed.is_empty() && ownership::touch(new, &manager, &difference.changed, &time) {
+                return;
+            }
+            let mut managers = Managers::of(new);
+            managers.changed_by(&manager, &difference, &time);
             managers
         }
     };

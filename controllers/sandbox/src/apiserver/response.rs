@@ -42,6 +42,14 @@ impl ResponseBody {
         Self(Content::Events(frames.boxed()))
     }
 
+    /// The bytes of a body that is there at once.
+    pub(crate) fn bytes(&self) -> Option<Bytes> {
+        match &self.0 {
+            Content::Whole(bytes) => bytes.clone(),
+            Content::Events(_) => None,
+        }
+    }
+
     /// The frames of a watch; none for a body that is there at once.
     pub(crate) fn into_events(self) -> Result<BoxStream<'static, Result<Bytes, ConnectionCut>>, Self> {
         match self.0 {

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::{
     ApiServer, State, admission,
     catalog::{Origin, Served},
+    decoding,
     deletion::{DeletePreconditions, Deletion},
     errors::ApiError,
     garbage::{self, Propagation},
@@ -142,16 +143,10 @@ fn answer(code: StatusCode, served: &Served, object: &Arc<Value>) -> Response<Re
 fn decode(call: &Call) -> Result<Value, ApiError> {
     let text = std::str::from_utf8(&call.body).map_err(|error| ApiError::bad_request(error.to_string()))?;
     match call.media_type.as_str() {
-        "" | "application/json" => serde_json::from_str(text)
-            .map_err(|error| ApiError::bad_request(format!("the object provided is unrecognized: {error}"))),
-        "application/yaml" => yaml(text),
+        "" | "application/json" => decoding::json(text),
+        "application/yaml" => decoding::yaml(text),
         _ => Err(ApiError::unsupported_media_type(&["application/json", "application/yaml"])),
     }
-}
-
-fn yaml(text: &str) -> Result<Value, ApiError> {
-    serde_saphyr::from_str(text)
-        .map_err(|error| ApiError::bad_request(format!("error converting YAML to JSON: {error}")))
 }
 
 fn on_object(state: &mut State, served: &Served, call: &Call, writing: &mut Writing) -> Answer {
@@ -295,7 +290,7 @@ fn patch_of(served: &Served, call: &Call) -> Result<Patch, ApiError> {
                     "PatchOptions.meta.k8s.io \"\" is invalid: fieldManager: Required value: is required for apply patch",
                 ));
             }
-            Patch::Apply(yaml(text)?)
+            Patch::Apply(decoding::yaml(text)?)
         }
         _ => {
             let custom = [

@@ -1,15 +1,18 @@
 //! What a client behind a faulty connection lives through.
 
-use http::Uri;
+use http::{Request, Response, Uri};
 use http_body_util::{BodyExt, Full};
+use serde_json::json;
 use tokio::time::{Instant, timeout};
-use tower::ServiceExt;
+use tower::{Layer, ServiceExt};
 
 use super::*;
 use crate::{
-    apiserver::{ApiServer, kinds::CONFIG_MAPS},
+    apiserver::{ApiServer, ResponseBody, kinds::CONFIG_MAPS},
     clock::TokioClock,
 };
+
+type Answer = Result<Response<ResponseBody>, Undelivered>;
 
 const MAPS: &str = "/api/v1/namespaces/default/configmaps";
 
@@ -145,4 +148,69 @@ async fn chance_is_the_same_for_the_same_seed() {
     }
     assert_eq!(runs[0], runs[1]);
     assert!(runs[0].contains(&StatusCode::CREATED) && runs[0].iter().any(|code| !code.is_success()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_answer_hides_a_write_that_took_effect() {
+    let wire = Wire::new();
+    wire.faults.lose_answers(Which::of(Method::POST, MAPS), 1);
+    assert_eq!(wire.make("a").await.unwrap().status(), StatusCode::GATEWAY_TIMEOUT);
+    assert!(wire.is_there("a"));
+    assert_eq!(wire.faults.writes()[0].code, StatusCode::CREATED);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stale_read_is_an_answer_of_the_past() {
+    let wire = Wire::new();
+    let names = async || {
+        let body = wire.send(Method::GET, MAPS, "").await.unwrap().into_body();
+        let list: serde_json::Value =
+            serde_json::from_slice(&body.collect().await.unwrap().to_bytes()).unwrap();
+        list["items"].as_array().unwrap().len()
+    };
+    assert_eq!(names().await, 0);
+    wire.make("a").await.unwrap();
+    assert_eq!(names().await, 1);
+    wire.faults.stale_reads(Which::of(Method::GET, MAPS), 1);
+    assert_eq!([names().await, names().await], [0, 1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_waits_at_its_gate_while_others_pass() {
+    let wire = Wire::new();
+    let gate = wire.faults.hold(Which::of(Method::POST, MAPS));
+    let held = wire.make("held");
+    let meanwhile = async {
+        gate.arrival().await;
+        wire.make("other").await.unwrap();
+        assert!(wire.is_there("other") && !wire.is_there("held"));
+        gate.open();
+    };
+    let (held, ()) = tokio::join!(held, meanwhile);
+    assert_eq!(held.unwrap().status(), StatusCode::CREATED);
+}
+
+#[tokio::test(start_paused = true)]
+async fn watches_under_way_can_be_made_late_and_prompt_again() {
+    let wire = Wire::new();
+    let mut events = wire.send(Method::GET, &format!("{MAPS}?watch=true"), "").await.unwrap().into_body();
+    wire.faults.lag_watches(Duration::from_secs(4));
+    let start = Instant::now();
+    wire.make("a").await.unwrap();
+    wire.make("b").await.unwrap();
+    events.frame().await.unwrap().unwrap();
+    events.frame().await.unwrap().unwrap();
+    assert_eq!(start.elapsed().as_secs(), 4, "each by as much, not one after the other");
+    wire.faults.lag_watches(Duration::ZERO);
+    wire.make("c").await.unwrap();
+    events.frame().await.unwrap().unwrap();
+    assert_eq!(start.elapsed().as_secs(), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_left_of_a_killed_client_is_never_answered() {
+    let wire = Wire::new();
+    wire.faults.kill();
+    never(wire.make("a")).await;
+    assert!(!wire.is_there("a"));
 }

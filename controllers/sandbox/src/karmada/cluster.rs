@@ -3,7 +3,7 @@
 
 use super::kinds::{CLUSTERS, WORKS};
 use super::names::{self, NOT_READY_TAINT, UNREACHABLE_TAINT};
-use super::{Desk, Post, Way, set_condition};
+use super::{Desk, Plane, Post, Way, set_condition};
 use crate::apiserver::kinds::{api_version, built_in};
 use crate::apiserver::{ApiError, Local};
 use crate::fields::{deleting, items, name, put, stamp, text};
@@ -102,6 +102,9 @@ impl ClusterStatus {
             ticks.tick().await;
             // What this watches it does not need to hear of.
             while self.desk.changes.ready().is_some() {}
+            if self.posts.iter().any(|(post, _)| post.links.plane() == Plane::Stopped) {
+                continue;
+            }
             let now = self.desk.clock.now();
             let mut posts = std::mem::take(&mut self.posts);
             for (post, watched) in &mut posts {
@@ -160,7 +163,7 @@ impl ClusterStatus {
         set_condition(&mut object, "Ready", status, reason, (message, stamp(now)));
         match post.way() {
             Way::Open => {
-                put(&mut object, &["status", "kubernetesVersion"], json!("v1.36.0"));
+                put(&mut object, &["status", "kubernetesVersion"], json!(post.kubernetes_version));
                 put(&mut object, &["status", "apiEnablements"], enablements());
                 describe(&mut object, &post.fleet.lock());
             }

@@ -19,7 +19,7 @@ use crate::apiserver::{Change, ChangeType};
 use crate::fields::{annotation, int, items, label, name, put, text};
 use regex::Regex;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::LazyLock};
 
 /// An `apiVersion` and a kind.
 type Kind = (String, String);
@@ -136,7 +136,7 @@ fn read(object: &Value) -> Customization {
         kind: (target("apiVersion"), target("kind")),
         retention: script("retention").map(|script| Retention {
             keys: labels(script),
-            spares_zero: found(script, r"(?:[=~<>]=?)\s*0\b"),
+            spares_zero: ZERO.as_ref().is_some_and(|zero| zero.is_match(script)),
         }),
         reflection: script("statusReflection").map(|script| Reflection {
             labels: labels(script),
@@ -149,16 +149,21 @@ fn read(object: &Value) -> Customization {
     }
 }
 
-fn found(script: &str, pattern: &str) -> bool {
-    Regex::new(pattern).is_ok_and(|pattern| pattern.is_match(script))
-}
+/// A comparison with 0.
+static ZERO: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"(?:[=~<>]=?)\s*0\b").ok());
+
+/// A label key in quotes.
+static QUOTED: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(r#"["']([a-z0-9-]+(?:\.[a-z0-9-]+)+/[A-Za-z0-9._-]+)["']"#).ok());
+
+/// A bound of the spec that is assigned to a key.
+static ASSIGNED: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(r"(\w+)\s*=\s*\w+\.spec\.(minReplicas|maxReplicas)").ok());
 
 /// The label keys that a script mentions in quotes: those with a domain that has a dot.
 fn labels(script: &str) -> Vec<String> {
-    let Ok(quoted) = Regex::new(r#"["']([a-z0-9-]+(?:\.[a-z0-9-]+)+/[A-Za-z0-9._-]+)["']"#) else {
-        return Vec::new();
-    };
-    quoted.captures_iter(script).filter_map(|found| Some(found.get(1)?.as_str().to_owned())).collect()
+    let found = QUOTED.iter().flat_map(|quoted| quoted.captures_iter(script));
+    found.filter_map(|found| Some(found.get(1)?.as_str().to_owned())).collect()
 }
 
 /// Under which name a script puts a bound of the spec: the key that the bound is assigned to, or its own.
@@ -166,8 +171,9 @@ fn named(script: &str, bound: &'static str) -> Option<(String, &'static str)> {
     if !script.contains(&format!("spec.{bound}")) {
         return None;
     }
-    let assigned = Regex::new(&format!(r"(\w+)\s*=\s*\w+\.spec\.{bound}")).ok()?;
-    let key = assigned.captures(script).and_then(|found| Some(found.get(1)?.as_str().to_owned()));
+    let mut assigned = ASSIGNED.iter().flat_map(|assigned| assigned.captures_iter(script));
+    let of_bound = assigned.find(|found| found.get(2).is_some_and(|found| found.as_str() == bound));
+    let key = of_bound.and_then(|found| Some(found.get(1)?.as_str().to_owned()));
     Some((key.unwrap_or_else(|| bound.to_owned()), bound))
 }
 

@@ -20,6 +20,10 @@ pub const WORKS: Kind = Kind::new("work.karmada.io", "v1alpha1", "works");
 /// `config.karmada.io/v1alpha1` ResourceInterpreterCustomization.
 pub const INTERPRETER_CUSTOMIZATIONS: Kind =
     Kind::new("config.karmada.io", "v1alpha1", "resourceinterpretercustomizations");
+/// `autoscaling.karmada.io/v1alpha1` `FederatedHPA`. Only kept: its controller is not modelled.
+pub const FEDERATED_HPAS: Kind = Kind::new("autoscaling.karmada.io", "v1alpha1", "federatedhpas");
+/// `autoscaling.karmada.io/v1alpha1` `CronFederatedHPA`. Only kept: its controller is not modelled.
+pub const CRON_FEDERATED_HPAS: Kind = Kind::new("autoscaling.karmada.io", "v1alpha1", "cronfederatedhpas");
 
 /// Serves Karmada's kinds.
 pub(super) fn install(api: &ApiServer) {
@@ -33,6 +37,8 @@ pub(super) fn install(api: &ApiServer) {
         (PROPAGATION_POLICIES, "PropagationPolicy", Namespaced, "pp"),
         (CLUSTER_PROPAGATION_POLICIES, "ClusterPropagationPolicy", Cluster, "cpp"),
         (INTERPRETER_CUSTOMIZATIONS, "ResourceInterpreterCustomization", Cluster, "ric"),
+        (FEDERATED_HPAS, "FederatedHPA", Namespaced, "fhpa"),
+        (CRON_FEDERATED_HPAS, "CronFederatedHPA", Namespaced, "cronfhpa"),
     ];
     for (kind, camel_case, scope, short) in with_status {
         api.install(named(ResourceType::new(&kind, camel_case, scope), short));

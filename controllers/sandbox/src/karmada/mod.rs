@@ -96,6 +96,8 @@ pub struct Joining<'a> {
     pub labels: BTreeMap<String, String>,
     /// Taints of its Cluster, as in `spec.taints`.
     pub taints: Vec<Value>,
+    /// What its Cluster says of its version, such as `v1.36.0`.
+    pub kubernetes_version: String,
 }
 
 /// A running Karmada. Its tasks end when it is dropped.
@@ -126,7 +128,7 @@ impl Karmada {
         tasks.spawn(aggregation::Aggregation::new(desk("karmada-controller-manager")).run());
         let mut posts = Vec::new();
         for joining in members {
-            let post = Post::new(joining.member, &links);
+            let post = Post::new(joining, &links);
             let (execution, status) =
                 (desk("karmada-controller-manager"), desk("karmada-controller-manager"));
             tasks.spawn(execution::Execution::new(execution, post.clone()).run());
@@ -148,6 +150,16 @@ impl Karmada {
     /// Opens the way to a member again.
     pub fn heal(&self, member: &str) {
         self.links.set(member, Way::Open);
+    }
+
+    /// Stops the control plane: nothing is dispatched, nothing reported, and nobody judges who can be reached.
+    pub fn stop(&self) {
+        self.links.run(Plane::Stopped);
+    }
+
+    /// Lets a stopped control plane go on where it stopped.
+    pub fn resume(&self) {
+        self.links.run(Plane::Running);
     }
 
     /// How often the scheduler has divided each binding (namespace, name) anew, the first time not counted.
@@ -179,26 +191,50 @@ enum Way {
     Cut,
 }
 
+/// Whether the control plane runs at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Plane {
+    #[default]
+    Running,
+    Stopped,
+}
+
+/// Who can be reached.
+#[derive(Debug, Default)]
+struct Reach {
+    plane: Plane,
+    cut: BTreeSet<String>,
+}
+
 /// The ways to the members.
 #[derive(Clone)]
-struct Links(Arc<watch::Sender<BTreeSet<String>>>);
+struct Links(Arc<watch::Sender<Reach>>);
 
 impl Default for Links {
     fn default() -> Self {
-        Self(Arc::new(watch::Sender::new(BTreeSet::new())))
+        Self(Arc::new(watch::Sender::new(Reach::default())))
     }
 }
 
 impl Links {
     fn set(&self, member: &str, way: Way) {
-        self.0.send_if_modified(|cut| match way {
-            Way::Cut => cut.insert(member.to_owned()),
-            Way::Open => cut.remove(member),
+        self.0.send_if_modified(|reach| match way {
+            Way::Cut => reach.cut.insert(member.to_owned()),
+            Way::Open => reach.cut.remove(member),
         });
     }
 
+    fn run(&self, plane: Plane) {
+        self.0.send_modify(|reach| reach.plane = plane);
+    }
+
+    fn plane(&self) -> Plane {
+        self.0.borrow().plane
+    }
+
     fn way(&self, member: &str) -> Way {
-        if self.0.borrow().contains(member) { Way::Cut } else { Way::Open }
+        let reach = self.0.borrow();
+        if reach.plane == Plane::Stopped || reach.cut.contains(member) { Way::Cut } else { Way::Open }
     }
 }
 
@@ -236,12 +272,19 @@ struct Post {
     api: ApiServer,
     fleet: SharedFleet,
     links: Links,
+    kubernetes_version: String,
 }
 
 impl Post {
-    fn new(member: &Member, links: &Links) -> Self {
-        let api = member.api().clone();
-        Self { name: api.name().to_owned(), fleet: member.fleet(), links: links.clone(), api }
+    fn new(joining: &Joining<'_>, links: &Links) -> Self {
+        let api = joining.member.api().clone();
+        Self {
+            name: api.name().to_owned(),
+            fleet: joining.member.fleet(),
+            links: links.clone(),
+            kubernetes_version: joining.kubernetes_version.clone(),
+            api,
+        }
     }
 
     fn way(&self) -> Way {
@@ -253,7 +296,7 @@ impl Post {
     }
 
     /// Follows whether the member can be reached.
-    fn follow(&self) -> watch::Receiver<BTreeSet<String>> {
+    fn follow(&self) -> watch::Receiver<Reach> {
         self.links.0.subscribe()
     }
 }

@@ -674,3 +674,27 @@ async fn a_week_of_demand() {
     pass(7 * 24 * 3600).await;
     println!("{:?}", world.totals(&Workload::new("default", "web")));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_stopped_control_plane_judges_nobody_and_catches_up() {
+    let world = grown().await;
+    let api = world.control_plane().local("test");
+    let cluster = || api.get(&CLUSTERS, "", "member1").unwrap();
+    let before = cluster();
+    world.stop_control_plane();
+    let member = world.member("member1").unwrap().local("hpa");
+    let mut deployment = (*member.get(&DEPLOYMENTS, "default", "web").unwrap()).clone();
+    deployment["spec"]["template"]["metadata"]["labels"]["touched"] = json!("yes");
+    member.update(&DEPLOYMENTS, deployment).unwrap();
+    pass(600).await;
+    assert_eq!(cluster(), before);
+    let touched = || {
+        let deployment = member.get(&DEPLOYMENTS, "default", "web").unwrap();
+        deployment.pointer("/spec/template/metadata/labels/touched").cloned()
+    };
+    assert_eq!(touched(), Some(json!("yes")), "nobody puts it right");
+    world.resume_control_plane();
+    pass(1).await;
+    assert_eq!(touched(), None);
+    assert_eq!(cluster()["status"]["conditions"], before["status"]["conditions"]);
+}

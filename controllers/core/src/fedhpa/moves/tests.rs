@@ -106,6 +106,26 @@ fn a_donor_goes_first_and_the_receiver_waits() {
 }
 
 #[test]
+fn a_min_whose_pods_are_not_ready_is_not_given_up_before_others_have_taken_it_over() {
+    let in_rollout = Standing { ready: 2, ..hpa(bounds(4, 4), 4) };
+    let fleet = [(in_rollout.clone(), (1, 10)), (hpa(bounds(8, 8), 8), (11, 20))];
+    assert_eq!(told((12, 30), fleet), "a 4..10, b 11..20");
+    let taken_over = [(in_rollout, (1, 10)), (hpa(bounds(11, 20), 11), (11, 20))];
+    assert_eq!(told((12, 30), taken_over), "a 1..10");
+}
+
+#[test]
+fn no_max_is_lent_for_a_leaver_whose_min_others_can_take_over_within_theirs() {
+    let fleet = |receiver: Standing| {
+        [(hpa(bounds(1, 4), 1), (0, 0)), (receiver, (3, 8)), (hpa(bounds(3, 7), 3), (3, 8))]
+    };
+    assert_eq!(told((6, 16), fleet(hpa(bounds(2, 5), 2))), "a 1..1, b 3..5");
+    // Nor while it is on its way there.
+    let raised = edited(bounds(3, 5), bounds(2, 5), 5, 2);
+    assert_eq!(told((6, 16), fleet(raised)), "a 1..1, look again in 15 s");
+}
+
+#[test]
 fn a_donor_is_never_lowered_below_what_it_runs() {
     let fleet = [(hpa(bounds(1, 10), 8), (1, 5)), (hpa(bounds(1, 10), 3), (1, 15))];
     assert_eq!(told((2, 20), fleet), "a 1..8");

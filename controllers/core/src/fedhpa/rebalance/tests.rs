@@ -58,6 +58,7 @@ impl Fleet {
             fingerprint: "one".into(),
             adopted: start(),
             change: Change::First,
+            cover: None,
         };
         let mut fleet = Self {
             claims,
@@ -89,6 +90,7 @@ impl Fleet {
             fingerprint: self.fingerprint.to_owned(),
             adopted: self.now,
             change,
+            cover: None,
         };
     }
 
@@ -100,6 +102,7 @@ impl Fleet {
             fingerprint: self.fingerprint,
             claims: &self.claims,
             saturated: &self.saturated,
+            cover: None,
             now: self.now,
         };
         verdict(&question, &self.rules)

@@ -77,6 +77,7 @@ fn cluster() -> impl Strategy<Value = Cluster> {
             workload,
             retained,
             hpa,
+            left_out: Vec::new(),
         })
 }
 
@@ -89,6 +90,7 @@ fn memory() -> impl Strategy<Value = Memory> {
         fingerprint: "other".into(),
         adopted: at(NOW - 500),
         change: Change::Drift,
+        cover: None,
     });
     let round = (0_u32..20, 0_i64..100).prop_map(|(replicas, ago)| Round {
         template_version: "7".into(),
@@ -100,6 +102,7 @@ fn memory() -> impl Strategy<Value = Memory> {
         split,
         round,
         resets: Resets::default(),
+        releasing_since: None,
     })
 }
 
@@ -113,6 +116,9 @@ fn facts() -> impl Strategy<Value = Facts> {
                 now: at(NOW),
                 deleting: None,
                 finalized: true,
+                superseded_by: None,
+                retention: Customization::InForce,
+                reflection: Customization::InForce,
                 target: Target::Found(Template {
                     version: "9".into(),
                     replicas,

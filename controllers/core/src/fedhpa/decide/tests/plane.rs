@@ -128,6 +128,7 @@ impl Member {
             free: age.map_or(free.clone(), |age| free.aged(age)),
             workload: age.map_or(workload.clone(), |age| workload.aged(age)),
             retained: self.retained,
+            left_out: Vec::new(),
             hpa: self.hpa.as_ref().map(|hpa| MemberHpa {
                 bounds: hpa.install.bounds,
                 before: hpa.install.before,
@@ -167,6 +168,10 @@ pub(super) struct Plane {
     pub(super) surge: u32,
     pub(super) holder: Option<String>,
     pub(super) published: Option<Published>,
+    pub(super) superseded_by: Option<String>,
+    pub(super) let_go: bool,
+    pub(super) retention: Customization,
+    pub(super) reflection: Customization,
     pub(super) target: Target,
     pub(super) binding: Option<Binding>,
     pub(super) members: BTreeMap<String, Member>,
@@ -218,6 +223,10 @@ impl Plane {
             surge: 0,
             holder: None,
             published: None,
+            superseded_by: None,
+            let_go: false,
+            retention: Customization::InForce,
+            reflection: Customization::InForce,
             target: Target::Found(template),
             binding: Some(binding),
             members: clusters.iter().map(member).collect(),
@@ -279,7 +288,10 @@ impl Plane {
             now: at(self.now),
             deleting: self.deleting.map(at),
             finalized: self.finalized,
+            superseded_by: self.superseded_by.clone(),
             target: self.target.clone(),
+            retention: self.retention.clone(),
+            reflection: self.reflection.clone(),
             binding: self.binding.clone(),
             holder: self.holder.clone(),
             rivals: Vec::new(),
@@ -325,7 +337,13 @@ impl Plane {
             said.extend(self.write(write, &mut round, writes - said.len()));
         }
         if said.len() < writes {
-            self.memory = Memory { split: decision.split.clone(), round, resets: decision.resets };
+            self.memory = Memory {
+                split: decision.split.clone(),
+                round,
+                resets: decision.resets,
+                releasing_since: decision.releasing_since,
+            };
+            self.let_go |= decision.let_go;
         }
         said
     }

@@ -5,6 +5,7 @@ use super::{
     story::Story,
     *,
 };
+use crate::fedhpa::facts::Blocked;
 
 fn running() -> Plane {
     Plane::running(policy(2, 20), &[("a", 3, 40), ("b", 3, 40)])
@@ -227,4 +228,138 @@ fn deletion_does_not_wait_for_ever_for_a_lost_cluster() {
        b runs 3, HPA 1..10, entry 3
        template 6, binding 6
     "#);
+}
+
+#[test]
+fn a_target_that_the_spec_no_longer_names_is_given_back_and_the_fedhpa_stays() {
+    let text = after("scaleTargetRef names another one", |plane| plane.superseded_by = Some("other".into()));
+    insta::assert_snapshot!(text, @r#"
+    -- scaleTargetRef names another one
+       0 s  no HPA of a; no HPA of b
+            Ready=False Releasing: the members' HPAs are being deleted
+       5 s  unretain; resume scheduling
+            Ready=False Released: the workload is Karmada's again, at its real counts
+    == at the end
+       a runs 3, no HPA, entry 3
+       b runs 3, no HPA, entry 3
+       template 6, binding 6
+    "#);
+}
+
+#[test]
+fn a_renamed_target_is_not_waited_for_for_ever_in_a_lost_cluster() {
+    let mut plane = Story::new(running()).passes(900).plane;
+    plane.lose("b");
+    plane.superseded_by = Some("other".into());
+    let plane = Story::new(plane).passes(290).plane;
+    assert!(!plane.let_go);
+    assert!(Story::new(plane).passes(30).plane.let_go);
+}
+
+#[test]
+fn a_renamed_target_that_was_never_begun_with_is_let_go_at_once() {
+    let mut plane = running();
+    plane.superseded_by = Some("other".into());
+    let decision = plane.decide();
+    assert!(decision.let_go);
+    assert_eq!(decision.writes, []);
+}
+
+#[test]
+fn without_retention_in_force_nothing_is_written() {
+    let text = from_the_start("deploy/karmada is not applied", |plane| {
+        plane.retention = Customization::Missing("kubectl apply -k deploy/karmada".into());
+    });
+    insta::assert_snapshot!(text, @r#"
+    -- deploy/karmada is not applied
+       0 s  -
+            Invalid=True RetentionMissing: kubectl apply -k deploy/karmada
+    == at the end
+       a runs 3, no HPA, entry 3
+       b runs 3, no HPA, entry 3
+       template 6, binding 6
+    "#);
+}
+
+#[test]
+fn a_customization_of_someone_else_is_named() {
+    let mut plane = running();
+    plane.retention = Customization::Foreign("theirs has the say: add these lines".into());
+    let decision = plane.decide();
+    let invalid = decision.findings.iter().find(|finding| finding.kind == Condition::Invalid).unwrap();
+    assert_eq!(invalid.reason, "ForeignCustomization");
+    assert_eq!(invalid.message, "theirs has the say: add these lines");
+    assert_eq!(decision.writes, []);
+}
+
+#[test]
+fn without_reflection_it_works_and_says_so() {
+    let mut plane = running();
+    plane.reflection = Customization::Missing("kubectl apply -k deploy/karmada".into());
+    let plane = Story::new(plane).passes(120).plane;
+    let decision = plane.decide();
+    let ready = decision.findings.iter().find(|finding| finding.kind == Condition::Ready).unwrap();
+    assert_eq!((ready.status, ready.reason), (crate::conditions::Truth::True, "WithoutReflection"));
+    assert!(ready.message.contains("deploy/karmada"), "{}", ready.message);
+}
+
+#[test]
+fn a_policy_that_begins_to_duplicate_leaves_members_going_and_says_what_to_do() {
+    let mut plane = Story::new(running()).passes(900).plane;
+    plane.binding.as_mut().unwrap().placement = Placement::Duplicated;
+    let decision = plane.decide();
+    assert_eq!(decision.writes, []);
+    let invalid = decision.findings.iter().find(|finding| finding.kind == Condition::Invalid).unwrap();
+    assert!(invalid.message.contains("members go on"), "{}", invalid.message);
+    assert_eq!(decision.clusters.len(), 2);
+}
+
+#[test]
+fn a_binding_that_goes_leaves_the_hpas_as_they_are() {
+    let mut plane = Story::new(running()).passes(900).plane;
+    plane.binding = None;
+    let decision = plane.decide();
+    assert_eq!(decision.writes, []);
+    let ready = decision.findings.iter().find(|finding| finding.kind == Condition::Ready).unwrap();
+    assert!(ready.message.contains("the ResourceBinding is gone"), "{}", ready.message);
+}
+
+#[test]
+fn with_every_cluster_lost_nothing_is_written_and_nothing_forgotten() {
+    let mut plane = Story::new(running()).passes(900).plane;
+    plane.lose("a");
+    plane.lose("b");
+    let decision = plane.decide();
+    assert_eq!(decision.writes, []);
+    assert_eq!(decision.possible_overshoot, 20);
+    let unplaced =
+        decision.findings.iter().find(|finding| finding.kind == Condition::CapacityLimited).unwrap();
+    assert_eq!(unplaced.status, crate::conditions::Truth::True);
+}
+
+#[test]
+fn an_hpa_that_a_member_has_of_its_own_is_named_with_what_to_set() {
+    let plane = Story::new(running()).passes(900).plane;
+    let mut facts = plane.facts();
+    facts.clusters.get_mut("b").unwrap().hpa.as_mut().unwrap().blocked = Some(Blocked::Exists);
+    let distributed = |policy: &Policy| {
+        let decision = decide(policy, &facts);
+        let found = decision.findings.iter().find(|finding| finding.kind == Condition::Distributed).unwrap();
+        (found.reason, found.message.clone())
+    };
+    let (reason, message) = distributed(&plane.policy);
+    assert_eq!(reason, "HpaExists");
+    assert!(message.contains("in b: delete") && message.contains("adopt: Existing"), "{message}");
+    let adopting = Policy { adoption: crate::fedhpa::policy::Adoption::Existing, ..plane.policy.clone() };
+    assert_eq!(distributed(&adopting).0, "Adopting");
+}
+
+#[test]
+fn what_a_cluster_is_too_old_for_is_told_of_that_cluster() {
+    let plane = Story::new(running()).passes(900).plane;
+    let mut facts = plane.facts();
+    facts.clusters.get_mut("b").unwrap().left_out = vec!["Kubernetes 1.30 knows no tolerance".into()];
+    let decision = decide(&plane.policy, &facts);
+    assert!(decision.clusters["b"].why.ends_with("; Kubernetes 1.30 knows no tolerance"));
+    assert!(!decision.clusters["a"].why.contains("1.30"));
 }

@@ -215,17 +215,17 @@ fn a_cluster_is_lost_and_returns() {
         .text();
     insta::assert_snapshot!(text, @r#"
     -- c cannot be reached, its load goes to a and b
-       0 s  HPA of a 2..12; HPA of b 2..12
-            totals 4..24 (min by the spec, max by the spec); divided again without c; unreachable clusters may run up to 8 beyond the max
+       0 s  HPA of a 6..12; HPA of b 6..12
+            totals 4..24 (min by the spec, max by the spec); divided again without c; the survivors' mins sum to 12 for now, to cover what ran in clusters that are lost; unreachable clusters may run up to 8 beyond the max
             Distributed=False Writing: shares are being written
        5 s  -
-            totals 4..24 (min by the spec, max by the spec); unreachable clusters may run up to 8 beyond the max
+            totals 4..24 (min by the spec, max by the spec); the survivors' mins sum to 12 for now, to cover what ran in clusters that are lost; unreachable clusters may run up to 8 beyond the max
             Ready=True InOrder: members have their shares and the numbers are true
       15 s  binding a 6, b 6, c 4; scale 16
-            totals 4..24 (min by the spec, max by the spec); unreachable clusters may run up to 8 beyond the max
+            totals 4..24 (min by the spec, max by the spec); the survivors' mins sum to 12 for now, to cover what ran in clusters that are lost; unreachable clusters may run up to 8 beyond the max
             Synchronized=False Writing: a write-back round is under way
       20 s  -
-            totals 4..24 (min by the spec, max by the spec); unreachable clusters may run up to 8 beyond the max
+            totals 4..24 (min by the spec, max by the spec); the survivors' mins sum to 12 for now, to cover what ran in clusters that are lost; unreachable clusters may run up to 8 beyond the max
             Ready=True InOrder: members have their shares and the numbers are true
     -- c is back
      120 s  HPA of a 2..8; HPA of b 1..8
@@ -234,10 +234,13 @@ fn a_cluster_is_lost_and_returns() {
      125 s  -
             totals 4..24 (min by the spec, max by the spec); up to 8 more than the max for the time of the move
             Ready=True InOrder: members have their shares and the numbers are true
-     135 s  binding a 4, b 4, c 4; scale 12
-            totals 4..24 (min by the spec, max by the spec); up to 8 more than the max for the time of the move
-            Synchronized=False Writing: a write-back round is under way
      140 s  -
+            totals 4..24 (min by the spec, max by the spec)
+            Ready=True InOrder: members have their shares and the numbers are true
+     150 s  binding a 4, b 4, c 4; scale 12
+            totals 4..24 (min by the spec, max by the spec)
+            Synchronized=False Writing: a write-back round is under way
+     155 s  -
             totals 4..24 (min by the spec, max by the spec)
             Ready=True InOrder: members have their shares and the numbers are true
     == at the end

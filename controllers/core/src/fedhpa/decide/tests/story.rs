@@ -35,7 +35,7 @@ impl Story {
     }
 
     fn moment(&mut self) {
-        if self.plane.released {
+        if self.plane.released || self.plane.let_go {
             return;
         }
         let decision = self.plane.decide();

@@ -1,0 +1,20 @@
+//! The JSON Schemas of what `explain` reads and prints.
+//!
+//! Responsible for rendering them; `docs/` has them as files, which a test holds against this.
+
+use fedscaler_core::fedhpa::facts_file::FactsFile;
+use schemars::generate::SchemaSettings;
+
+use super::account::Account;
+use crate::{Refusal, cli::Shape};
+
+/// The schema as text.
+pub fn text(of: Shape) -> Result<String, Refusal> {
+    let schema = match of {
+        Shape::Facts => FactsFile::schema(),
+        Shape::Explanation => {
+            SchemaSettings::draft2020_12().for_serialize().into_generator().into_root_schema_for::<Account>()
+        }
+    };
+    serde_json::to_string_pretty(&schema).map(|json| json + "\n").map_err(Refusal::new)
+}

@@ -1,0 +1,96 @@
+//! Members together scale as one cluster would.
+
+use std::collections::BTreeMap;
+
+use fedscaler_sandbox::{
+    demand::Trace,
+    member::{
+        NodeSpec,
+        hpa::CustomMetrics,
+        traffic::{Demand, Workload},
+    },
+    world::MemberSpec,
+};
+use fedscaler_tests::stage::Stage;
+
+/// Enough room for everything in each of so many members.
+fn members(number: usize) -> Vec<MemberSpec> {
+    let nodes = || (1..=6).map(|node| NodeSpec::new(&format!("node-{node}"), 16_000, 64 * 1024)).collect();
+    ["one", "three", "two"].iter().take(number).map(|name| MemberSpec::new(name, nodes())).collect()
+}
+
+fn fed_hpa(rest: &str) -> String {
+    format!(
+        "apiVersion: autoscaling.fedscaler.io/v1alpha1\nkind: FedHPA\nmetadata: {{name: web, namespace: default}}\n\
+         spec:\n  scaleTargetRef: {{apiVersion: apps/v1, kind: Deployment, name: web}}\n  minReplicas: 6\n  \
+         maxReplicas: 60\n  distribution: {{strategy: Even}}\n{rest}"
+    )
+}
+
+/// The total after each of these times under the demand or metric that `set` makes.
+async fn totals(number: usize, rest: &str, steps: &[(i64, u64)], set: impl Fn(&Stage, i64)) -> Vec<u64> {
+    let mut stage = Stage::of(members(number), Trace::constant(12_000)).await;
+    set(&stage, 12);
+    stage.start_controllers();
+    stage.apply(&fed_hpa(rest)).await;
+    stage.run(420).await;
+    let mut totals = vec![running(&stage)];
+    for (level, seconds) in steps {
+        set(&stage, *level);
+        stage.run(*seconds).await;
+        totals.push(running(&stage));
+    }
+    assert_eq!(stage.audit.violations(), []);
+    totals
+}
+
+fn running(stage: &Stage) -> u64 {
+    stage.numbers().members.values().sum()
+}
+
+fn demand(stage: &Stage, replicas: i64) {
+    stage.world.set_demand(Demand::new(Workload::new("default", "web"), Trace::constant(replicas * 1000)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn on_cpu_three_members_run_as_many_as_one_cluster() {
+    let steps = [(24, 300), (36, 300), (18, 900)];
+    let one = totals(1, "", &steps, demand).await;
+    let three = totals(3, "", &steps, demand).await;
+    assert_eq!(one[1..3], [24, 36], "the demand is followed");
+    assert_eq!(three, one);
+}
+
+/// Every member sees the whole queue.
+fn queue(stage: &Stage, replicas: i64) {
+    let external = BTreeMap::from([("queue".to_owned(), replicas * 30 * 1000)]);
+    for member in stage.world.members() {
+        let metrics = CustomMetrics { external: external.clone(), ..CustomMetrics::default() };
+        stage.world.set_metrics(member, metrics).unwrap();
+    }
+}
+
+const QUEUE: &str = "  globalMetrics: [queue]\n  metrics:\n  - {type: External, external: {metric: {name: queue}, \
+                     target: {type: AverageValue, averageValue: \"30\"}}}\n";
+
+#[tokio::test(start_paused = true)]
+async fn on_a_global_metric_three_members_run_as_many_as_one_cluster() {
+    let steps = [(24, 300), (36, 300), (18, 900)];
+    let one = totals(1, QUEUE, &steps, queue).await;
+    let three = totals(3, QUEUE, &steps, queue).await;
+    assert_eq!(one[1..], [24, 36, 18], "the queue is followed");
+    assert_eq!(three, one);
+}
+
+#[tokio::test(start_paused = true)]
+async fn four_pods_a_minute_are_four_in_three_members_too() {
+    let slow = format!(
+        "{QUEUE}  behavior: {{scaleUp: {{policies: [{{type: Pods, value: 4, periodSeconds: 60}}]}}}}\n"
+    );
+    let minutes: Vec<(i64, u64)> = [(36, 60); 10].to_vec();
+    let one = totals(1, &slow, &minutes, queue).await;
+    let three = totals(3, &slow, &minutes, queue).await;
+    let most = |totals: &[u64]| totals.windows(2).map(|pair| pair[1] - pair[0]).max();
+    assert_eq!((most(&one), most(&three)), (Some(4), Some(4)), "{one:?} {three:?}");
+    assert_eq!((one.last(), three.last()), (Some(&36), Some(&36)), "{one:?} {three:?}");
+}
