@@ -271,7 +271,7 @@ fn report(figures: &Figures) {
         row("  reconciles until then", figures.reconciles.to_string()),
         row(
             "  processor time until then",
-            format!("{:.1} s", (started.processor - before.processor).as_secs_f64()),
+            format!("{:.1} s", started.processor.saturating_sub(before.processor).as_secs_f64()),
         ),
         row("memory before", format!("{:.1} MiB", before.resident_mib)),
         row("memory when quiet", format!("{:.1} MiB", started.resident_mib)),
@@ -301,7 +301,7 @@ async fn quiet(metrics: &Metrics, fed_hpas: u64, watch: Stopwatch) -> Start {
             (last, since) = (work, watch.elapsed());
         }
         let is_idle = work.waiting == 0 && work.reconciles >= fed_hpas;
-        if is_idle && watch.elapsed() - since >= QUIET {
+        if is_idle && watch.elapsed().saturating_sub(since) >= QUIET {
             return Start { took: since, reconciles: work.reconciles };
         }
     }

@@ -164,7 +164,7 @@ fn running(clusters: u32) -> Facts {
         reflection: Customization::InForce,
         published: None,
         clusters: (0..clusters).map(|index| (name(index), cluster(index))).collect(),
-        memory: Memory { split: None, round: None, resets: Resets::default() },
+        memory: Memory { split: None, round: None, resets: Resets::default(), releasing_since: None },
     }
 }
 

@@ -29,12 +29,12 @@ pub fn sampled(times: usize, mut run: impl FnMut()) -> Vec<Duration> {
     for _ in 0..times.div_ceil(10) {
         run();
     }
-    let timed = |_| {
+    let sample = |_| {
         let watch = Stopwatch::start();
         run();
         watch.elapsed()
     };
-    let mut samples: Vec<Duration> = (0..times).map(timed).collect();
+    let mut samples: Vec<Duration> = (0..times).map(sample).collect();
     samples.sort();
     samples
 }

@@ -66,11 +66,7 @@ mod tests {
                 "facts.clusters.cloud.free.fresh.fits: unknown field `fits`, expected ",
             ),
             ("\"fit\": ", "\"fit\": -", "facts.clusters.cloud.free.fresh.fit: invalid value: integer `-"),
-            (
-                "\"fresh\": {",
-                "\"ripe\": {",
-                "facts.clusters.cloud.free.ripe: unknown variant `ripe`, expected ",
-            ),
+            ("\"fresh\": {", "\"ripe\": {", "facts.clusters.cloud.free: unknown variant `ripe`, expected "),
             (
                 "\"finalized\": true",
                 "\"finalized\": \"yes\"",

@@ -167,7 +167,7 @@ impl Metric {
 
     fn resource(body: &Value) -> Self {
         let resource = text(body, "/name").to_owned();
-        if let Some(average) = milli(text(body, "/target/averageValue")) {
+        if let Some(average) = quantity(body, "/target/averageValue") {
             return Self::Resource { resource, average };
         }
         int(body, "/target/averageUtilization").map_or_else(
@@ -177,7 +177,7 @@ impl Metric {
     }
 
     fn pods(body: &Value) -> Self {
-        milli(text(body, "/target/averageValue")).map_or_else(
+        quantity(body, "/target/averageValue").map_or_else(
             || Self::Unknown("a pods metric needs an average value".to_owned()),
             |average| Self::Pods { name: text(body, "/metric/name").to_owned(), average },
         )
@@ -185,8 +185,8 @@ impl Metric {
 
     fn whole(kind: &str, body: &Value) -> Self {
         let name = text(body, "/metric/name").to_owned();
-        let average = milli(text(body, "/target/averageValue")).map(Target::AverageValue);
-        let Some(target) = average.or_else(|| milli(text(body, "/target/value")).map(Target::Value)) else {
+        let average = quantity(body, "/target/averageValue").map(Target::AverageValue);
+        let Some(target) = average.or_else(|| quantity(body, "/target/value").map(Target::Value)) else {
             return Self::Unknown("neither a value target nor an average value target was set".to_owned());
         };
         if kind == "External" {
@@ -258,7 +258,7 @@ impl ScalingRules {
             self.policies = policies;
         }
         #[expect(clippy::cast_precision_loss, reason = "a tolerance has few digits")]
-        let tolerance = milli(text(written, "/tolerance")).map(|milli| milli as f64 / 1000.0);
+        let tolerance = quantity(written, "/tolerance").map(|milli| milli as f64 / 1000.0);
         self.tolerance = tolerance;
         self
     }
@@ -272,5 +272,14 @@ impl ScalingPolicy {
             _ => return None,
         };
         Some(Self { kind, value: int(written, "/value")?, seconds: int(written, "/periodSeconds")? })
+    }
+}
+
+/// A quantity in thousandths; Kubernetes takes a number for it as well as a text.
+fn quantity(object: &Value, path: &str) -> Option<i64> {
+    match object.pointer(path)? {
+        Value::String(text) => milli(text),
+        Value::Number(number) => milli(&number.to_string()),
+        _ => None,
     }
 }

@@ -99,6 +99,8 @@ fn a_ratio_within_the_tolerance_changes_nothing_and_says_so() {
 
 #[test]
 fn a_tolerance_of_its_own_replaces_the_controllers() {
+    let number = with_behavior(spec(1, 100, 80), &json!({"scaleUp": {"tolerance": 0}}));
+    assert_eq!(number.behavior.map(|behavior| behavior.up.tolerance), Some(Some(0.0)));
     let own = with_behavior(spec(1, 100, 80), &json!({"scaleUp": {"tolerance": "0.3"}}));
     let mut bench = Bench::new(own, 10);
     assert_eq!(bench.load(0, 100), 10);

@@ -261,18 +261,18 @@ fn a_cluster_is_left_out_of_the_distribution() {
         .text();
     insta::assert_snapshot!(text, @r#"
     -- distribution.clusters names a and b only
-       0 s  HPA of a 2..9; HPA of b 2..8; HPA of c 1..1
-            totals 4..24 (min by the spec, max by the spec); divided again: the totals or the distribution changed; share moves from c to a, b; up to 1 more than the max for the time of the move
+       0 s  HPA of b 2..8; HPA of c 1..1
+            totals 4..24 (min by the spec, max by the spec); divided again: the totals or the distribution changed; share moves from c to a, b
             Distributed=False Moving: share moves: c give, a, b wait
        5 s  -
-            totals 4..24 (min by the spec, max by the spec); share moves from c to a, b; up to 1 more than the max for the time of the move
+            totals 4..24 (min by the spec, max by the spec); share moves from c to a, b
             Distributed=False Moving: share moves: c give, a, b wait
       30 s  binding a 4, b 4, c 1; scale 9
-            totals 4..24 (min by the spec, max by the spec); share moves from c to a, b; up to 1 more than the max for the time of the move
+            totals 4..24 (min by the spec, max by the spec); share moves from c to a, b
             Distributed=False Moving: share moves: c give, a, b wait
             Synchronized=False Writing: a write-back round is under way
       35 s  -
-            totals 4..24 (min by the spec, max by the spec); share moves from c to a, b; up to 1 more than the max for the time of the move
+            totals 4..24 (min by the spec, max by the spec); share moves from c to a, b
             Distributed=False Moving: share moves: c give, a, b wait
       45 s  HPA of a 2..12; HPA of b 2..11; no HPA of c
             totals 4..24 (min by the spec, max by the spec); share moves from c to b
