@@ -119,11 +119,11 @@ fn claims(clusters: u32) -> BTreeMap<String, Claim> {
         let claim = Claim {
             tier: u32::from(rented),
             weight: u64::from(ceiling),
-            floor: u32::from(index % 5 == 0),
+            floor: u32::from(index.is_multiple_of(5)),
             cap: u32::MAX,
             ceiling,
             demand,
-            thirst: if index % 10 == 0 { demand.div_ceil(4) } else { 0 },
+            thirst: if index.is_multiple_of(10) { demand.div_ceil(4) } else { 0 },
             awake: demand > 0,
         };
         (name(index), claim)

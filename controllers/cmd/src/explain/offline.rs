@@ -33,7 +33,11 @@ fn parse(json: &str) -> Result<FactsFile, String> {
     let mut reader = serde_json::Deserializer::from_str(json);
     let file = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let path = error.path().to_string();
-        if path == "." { error.inner().to_string() } else { format!("{path}: {}", error.inner()) }
+        if matches!(path.as_str(), "." | "?") {
+            error.inner().to_string()
+        } else {
+            format!("{path}: {}", error.inner())
+        }
     })?;
     reader.end().map_err(|error| error.to_string())?;
     Ok(file)
