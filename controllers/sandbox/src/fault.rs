@@ -1,7 +1,8 @@
 //! Faults on the way between a client and a server, and a record of what the client wrote.
 //!
-//! A [`FaultyService`] wraps any service that answers with [`ResponseBody`](crate::apiserver::ResponseBody)s. What goes wrong is scripted through its
-//! [`Faults`], which the test keeps. It knows HTTP and the framing of watches, no kind of object.
+//! A [`FaultyService`] wraps any service that answers with a [`ResponseBody`](crate::apiserver::ResponseBody). What goes
+//! wrong is scripted through its [`Faults`], which the test keeps. It knows HTTP and the framing of watches, no kind of
+//! object.
 
 mod wire;
 
