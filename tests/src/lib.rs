@@ -1,5 +1,6 @@
 //! Scenarios, reconcile tests, simulation, conformance and architecture tests of fedscaler.
 
+pub mod chronicle;
 pub mod loopback;
 pub mod measure;
 pub mod stage;

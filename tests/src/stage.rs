@@ -42,6 +42,8 @@ use tokio::{
 };
 use tower::Layer as _;
 
+use crate::chronicle::Chronicle;
+
 /// FedHPAs in the control plane.
 pub const FED_HPAS: Kind = Kind::new("autoscaling.fedscaler.io", "v1alpha1", "fedhpas");
 /// CronHPAs in the control plane.
@@ -71,6 +73,8 @@ pub struct Stage {
     members: BTreeMap<String, Local>,
     /// What happens in the members.
     followed: Vec<Changes>,
+    divisions: Divisions,
+    chronicle: Chronicle,
     /// What controllers wrote that are dead now.
     past_writes: Vec<WriteRecord>,
 }
@@ -85,6 +89,26 @@ pub struct Setting {
     pub demand: Demand,
     /// How late Karmada's controllers are.
     pub lags: Lags,
+}
+
+/// The annotation by which we hold a binding's scheduling.
+const HOLDS: &str = "/metadata/annotations/autoscaling.fedscaler.io~1holds-scheduling";
+
+/// Divisions by Karmada's scheduler, told apart by whether we held the binding before and after.
+#[derive(Default)]
+struct Divisions {
+    was_held: bool,
+    seen: u64,
+    while_held: u64,
+}
+
+impl Divisions {
+    fn see(&mut self, is_held: bool, divided: u64) {
+        if self.was_held && is_held {
+            self.while_held += divided - self.seen;
+        }
+        (self.was_held, self.seen) = (is_held, divided);
+    }
 }
 
 /// However little happens in the members, the auditor looks this often.
@@ -149,6 +173,8 @@ impl Stage {
         Self {
             audit: audit_of(&world),
             followed: members.values().map(Local::changes).collect(),
+            divisions: Divisions::default(),
+            chronicle: Chronicle::if_asked(),
             members,
             control_plane: world.control_plane().local("test"),
             world,
@@ -224,7 +250,11 @@ impl Stage {
                 () = sleep_until(look) => {}
             }
             self.audit.look(self.clock.now());
+            self.divisions.see(self.is_held(), self.divided());
             witness(self);
+            let mut chronicle = std::mem::take(&mut self.chronicle);
+            chronicle.look(self);
+            self.chronicle = chronicle;
         }
     }
 
@@ -233,7 +263,7 @@ impl Stage {
         self.audit.attended(attendance);
     }
 
-    /// Lets time pass until the FedHPA `web` says that it is ready or is gone, all numbers agree and nothing was written
+    /// Lets time pass until the FedHPA `web` says that it is ready, or that only its user can help it, or is gone, all numbers agree and nothing was written
     /// for so many seconds; at most `limit` seconds, and no longer than the controllers live. Whether it came to that.
     pub async fn rest(&mut self, calm: u64, limit: u64) -> bool {
         let mut calm_for = 0;
@@ -253,7 +283,8 @@ impl Stage {
     /// What has been written so far, and whether all is in order.
     fn standing(&self) -> (usize, bool) {
         let gone = self.object(&FED_HPAS, "web").is_none();
-        let ready = gone || self.condition("Ready").is_some_and(|(status, ..)| status == "True");
+        let in_order = |(status, reason, _): (String, String, _)| status == "True" || reason == "NoPlace";
+        let ready = gone || self.condition("Ready").is_some_and(in_order);
         (self.past_writes.len() + self.faults.writes_so_far(), ready && self.numbers().agree())
     }
 
@@ -275,9 +306,13 @@ impl Stage {
 
     /// The numbers of a Deployment in `default`.
     pub fn numbers_of(&self, name: &str) -> Numbers {
-        let template = self.control_plane.get(&DEPLOYMENTS, "default", name).expect("the template");
-        let binding = self.control_plane.get(&BINDINGS, "default", &format!("{name}-deployment"));
-        let binding = binding.expect("the binding");
+        self.numbers_if_any(name).expect("template and binding")
+    }
+
+    /// The numbers of a Deployment in `default`, if there is one with a binding.
+    pub fn numbers_if_any(&self, name: &str) -> Option<Numbers> {
+        let template = self.control_plane.get(&DEPLOYMENTS, "default", name)?;
+        let binding = self.control_plane.get(&BINDINGS, "default", &format!("{name}-deployment"))?;
         let clusters = binding.pointer("/spec/clusters").and_then(Value::as_array).into_iter().flatten();
         let clusters = clusters.map(|cluster| {
             (cluster["name"].as_str().unwrap_or_default().to_owned(), number(cluster, "/replicas"))
@@ -286,12 +321,12 @@ impl Stage {
             let deployment = local.get(&DEPLOYMENTS, "default", name)?;
             Some((member.clone(), number(&deployment, "/spec/replicas")))
         });
-        Numbers {
+        Some(Numbers {
             template: number(&template, "/spec/replicas"),
             binding: number(&binding, "/spec/replicas"),
             clusters: clusters.collect(),
             members: members.collect(),
-        }
+        })
     }
 
     /// Min and max of each member's HPA for `web`.
@@ -313,8 +348,19 @@ impl Stage {
         condition(self.object(&FED_HPAS, "web")?.as_ref(), kind)
     }
 
-    /// How often Karmada's scheduler divided the binding of `web` again.
+    /// How often Karmada's scheduler divided the binding of `web` again while we held it.
     pub fn reschedules(&self) -> u64 {
+        self.divisions.while_held
+    }
+
+    /// Whether the binding of `web` says that we hold its scheduling.
+    fn is_held(&self) -> bool {
+        let binding = self.object(&BINDINGS, "web-deployment");
+        binding.is_some_and(|binding| binding.pointer(HOLDS).is_some())
+    }
+
+    /// How often Karmada's scheduler divided the binding of `web` again.
+    fn divided(&self) -> u64 {
         self.world
             .reschedules()
             .get(&("default".to_owned(), "web-deployment".to_owned()))

@@ -288,7 +288,7 @@ impl Scene<'_> {
             labels: cluster.labels().clone(),
             candidacy: match candidacy {
                 Some(placement::Candidacy::In) if fitted.has_no_metric => {
-                    Candidacy::Excluded(format!("{}, and no metric is left", fitted.left_out.join("; ")))
+                    Candidacy::Unfit(format!("{}, and no metric is left", fitted.left_out.join("; ")))
                 }
                 Some(placement::Candidacy::In) => Candidacy::Candidate,
                 Some(placement::Candidacy::Out(Exclusion::Evicting)) => Candidacy::Evicting,

@@ -1,7 +1,7 @@
 //! Worlds, demand and faults from seeds; after quiet everything must be in order.
 //!
 //! `FEDSCALER_SEEDS=n` plays so many seeds (from `FEDSCALER_FIRST_SEED`, else 1) on all cores, `FEDSCALER_SEED=n` that
-//! one alone and tells what happened. Each seed has a thread and a paused runtime of its own, so that it plays the same
+//! one alone and tells what happened (with `FEDSCALER_TELL=1` all along). Each seed has a thread and a paused runtime of its own, so that it plays the same
 //! wherever it is played.
 
 mod day;

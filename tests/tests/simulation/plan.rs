@@ -140,7 +140,8 @@ impl Shape {
                 "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"},
                 "minReplicas": min,
                 "maxReplicas": max,
-                "behavior": {"scaleDown": {"stabilizationWindowSeconds": dice.between(0, 60)}},
+                // Shorter than a pod takes to start and to be measured, an HPA swings by itself for ever.
+                "behavior": {"scaleDown": {"stabilizationWindowSeconds": dice.between(110, 150)}},
                 "distribution": self.distribution(dice, max),
                 "rebalance": {
                     "mode": if dice.happens(85) { "Auto" } else { "Off" },

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use fedscaler_cmd::sandbox::audit::Attendance;
 use fedscaler_crds::FedHpa;
 use fedscaler_sandbox::{fault::Which, member::NodeSpec, world::WorldError};
-use fedscaler_tests::stage::{FED_HPAS, Setting, Stage};
+use fedscaler_tests::{
+    chronicle::account,
+    stage::{FED_HPAS, Setting, Stage},
+};
 use http::{Method, StatusCode};
 use k8s_openapi::api::apps::v1::Deployment;
 use kube::{
@@ -33,7 +36,17 @@ pub async fn play(plan: &Plan) -> Result<String, String> {
     player.until_quiet().await;
     player.calm_down().await;
     let rested = player.stage.rest(CALM, RESTS_WITHIN).await;
+    if !rested && never_scheduled(&player.stage) {
+        return Ok("Karmada finds no place for what the template asks for, and the FedHPA waits".to_owned());
+    }
     judge::judge(plan, &player.stage, rested, &player.bystanders)
+        .map_err(|broken| format!("{broken}\n    {}", account(&player.stage).join("\n    ")))
+}
+
+/// A workload that Karmada has never placed is not touched.
+fn never_scheduled(stage: &Stage) -> bool {
+    let waits = stage.condition("Ready").is_some_and(|(_, reason, _)| reason == "Waiting");
+    waits && stage.numbers().clusters.is_empty() && stage.hpas().is_empty()
 }
 
 /// What ends later.

@@ -12,7 +12,7 @@ use std::{
 };
 
 use chrono::{DateTime, TimeDelta, Utc};
-use fedscaler_crds::{CronHpa, FedHpa};
+use fedscaler_crds::{CronHpa, FedHpa, fedhpa::FedHpaStatus};
 use fedscaler_sandbox::{
     apiserver::{
         ApiServer, Local,
@@ -242,6 +242,8 @@ struct Scene {
     /// The totals that the status says are in force, and those of a spec that it does not speak of yet.
     bounds: Vec<(u32, u32)>,
     distributed: bool,
+    /// It says that a cluster is to give up replicas which fit nowhere else: nobody can help that but its user.
+    without_place: bool,
     synchronized: bool,
     template: u32,
     binding: u32,
@@ -252,6 +254,8 @@ struct Scene {
     hpas: BTreeMap<String, (u32, u32)>,
     /// Floors and caps of named clusters.
     limits: BTreeMap<String, (u32, u32)>,
+    /// Clusters with a share.
+    sharing: BTreeSet<String>,
 }
 
 impl Scene {
@@ -282,6 +286,8 @@ impl Scene {
         Some(Self {
             bounds: [stated].into_iter().chain(unheard.then_some(wanted)).collect(),
             distributed: holds("Distributed"),
+            without_place: status.conditions.iter().any(|held| held.reason == "NoPlace")
+                && status.unplaced.is_some_and(|replicas| replicas > 0),
             synchronized: holds("Synchronized"),
             template: number(&template, "/spec/replicas")?,
             binding: number(&binding, "/spec/replicas").unwrap_or(0),
@@ -292,6 +298,7 @@ impl Scene {
                 .filter_map(|(member, min)| Some((member.clone(), (min, *max.get(&member)?))))
                 .collect(),
             limits: limits(fed_hpa),
+            sharing: sharing(status),
         })
     }
 
@@ -306,15 +313,21 @@ impl Scene {
     }
 
     /// What may be installed beyond the max for a while: where a donor has come down to its min, the receiver's min
-    /// goes up before the donor's goes down.
+    /// goes up before the donor's goes down. Of clusters that leave every min is taken over.
     fn lent(&self, min: u32) -> u32 {
         let pinned: u32 = self.hpas.values().filter(|(min, max)| min == max).map(|(_, max)| *max).sum();
-        self.kept().saturating_sub(min).min(pinned)
+        let leaving = self.hpas.iter().filter(|(member, _)| !self.sharing.contains(*member));
+        self.kept().saturating_sub(min).min(pinned).max(leaving.map(|(_, (min, _))| *min).sum())
     }
 
     fn running_sum(&self) -> u32 {
         self.running.values().sum()
     }
+}
+
+fn sharing(status: &FedHpaStatus) -> BTreeSet<String> {
+    let shares = status.split.iter().flat_map(|split| &split.shares);
+    shares.filter(|share| share.max_replicas > 0).map(|share| share.cluster.clone()).collect()
 }
 
 fn limits(fed_hpa: &FedHpa) -> BTreeMap<String, (u32, u32)> {
@@ -369,7 +382,7 @@ impl Watched {
         let judged = hearing.controllers;
         let apart = judged && scene.synchronized && !scene.adds_up();
         self.apart_since = if apart { self.apart_since.or(Some(now)) } else { None };
-        let is_true = scene.synchronized && scene.distributed;
+        let is_true = scene.synchronized && (scene.distributed || scene.without_place);
         self.untrue_since = if is_true || !judged { None } else { self.untrue_since.or(Some(now)) };
     }
 

@@ -160,8 +160,8 @@ impl Steady<'_> {
         self.prepare(decision);
         let in_force = self.totals(decision);
         let counts = self.counts();
-        let split = self.split(&in_force, &counts, decision);
-        let step = self.step(in_force.bounds, &split.shares, &counts);
+        let (split, homeward) = self.split(&in_force, &counts, decision);
+        let step = self.step(in_force.bounds, &split.shares, &counts, &homeward);
         self.distribute(&split, &step, decision);
         let answer = self.write_back(&step, &counts, decision);
         let scene =
@@ -213,7 +213,7 @@ impl Steady<'_> {
         in_force: &InForce,
         counts: &BTreeMap<String, Count>,
         decision: &mut Decision,
-    ) -> InForceSplit {
+    ) -> (InForceSplit, BTreeSet<String>) {
         decision.saturated = self.saturated();
         let mut unknown = Vec::new();
         let claims = self.claims(in_force.bounds.max, counts, &decision.saturated, &mut unknown);
@@ -224,11 +224,12 @@ impl Steady<'_> {
         match &self.facts.memory.split {
             None => {
                 let (floors, change) = (Floors::UnderWhatRuns, Change::First);
-                self.adopt(divided, Adopted { floors, change, clusters: Vec::new(), cover: None }, decision)
+                let adopted = Adopted { floors, change, clusters: Vec::new(), cover: None };
+                (self.adopt(divided, adopted, decision), BTreeSet::new())
             }
             Some(previous) => {
-                homing::homeward(divided.totals.max, &mut divided.claims);
-                self.reconsider(previous, divided, counts, decision)
+                let homeward = homing::homeward(divided.totals.max, &mut divided.claims);
+                (self.reconsider(previous, divided, counts, decision), homeward)
             }
         }
     }
@@ -362,10 +363,19 @@ impl Steady<'_> {
         claims
     }
 
-    fn step(&self, totals: Bounds, shares: &Shares, counts: &BTreeMap<String, Count>) -> Step {
+    fn step(
+        &self,
+        totals: Bounds,
+        shares: &Shares,
+        counts: &BTreeMap<String, Count>,
+        homeward: &BTreeSet<String>,
+    ) -> Step {
         let reachable = self.facts.clusters.iter().filter(|(_, cluster)| steerable(cluster));
         let standings = reachable
-            .map(|(name, cluster)| (name.clone(), self.standing(name, cluster, counts.get(name))))
+            .map(|(name, cluster)| {
+                let standing = self.standing(name, cluster, counts.get(name));
+                (name.clone(), Standing { homeward: homeward.contains(name), ..standing })
+            })
             .collect();
         moves::next_step(totals, groups(self.binding), shares, &standings, self.facts.now)
     }
@@ -376,25 +386,30 @@ impl Steady<'_> {
             Some(hpa) if hpa.leaving => Presence::Leaving(installed(hpa)),
             Some(hpa) => Presence::Hpa(installed(hpa)),
             None if entry == 0 => Presence::Absent,
-            None => Presence::Entry { replicas: entry, prepared: self.prepared(cluster) },
+            None => Presence::Entry { prepared: self.prepared(cluster) },
         };
         let ready = cluster.workload.known().map_or(0, |workload| workload.ready);
         let load = count.map_or(entry, |count| self.held_load(name, cluster, count));
-        Standing { presence, load, ready }
+        Standing { presence, entry, load, homeward: false, ready }
     }
 
-    /// What runs or is wanted there, as far as there is room: a pod that no node takes must not hold share for ever.
+    /// What runs or is wanted there, as far as cap and room allow: neither what the user forbids nor a pod that no node
+    /// takes must hold share for ever.
     fn held_load(&self, name: &str, cluster: &Cluster, count: &Count) -> u32 {
         let terms = self.policy.distribution.terms(name, &cluster.labels);
+        let capped = terms.and_then(|terms| terms.cap).map_or(count.load, |cap| cap.min(count.load));
         if terms.is_some_and(|terms| terms.elastic) {
-            return count.load;
+            return capped;
         }
-        room(cluster, Some(count), self.policy.reserve_percent)
-            .map_or(count.load, |room| room.min(count.load))
+        room(cluster, Some(count), self.policy.reserve_percent).map_or(capped, |room| room.min(capped))
     }
 
-    /// Scheduling is held, and the workload was seen there under a Work that retains its replicas.
+    /// An HPA would work there, scheduling is held, and the workload was seen there under a Work that retains its
+    /// replicas.
     fn prepared(&self, cluster: &Cluster) -> bool {
+        if matches!(cluster.candidacy, Candidacy::Unfit(_)) {
+            return false;
+        }
         let held = self.binding.scheduling == Scheduling::HeldByUs && self.facts.finalized;
         held && self.template.retained && cluster.retained && cluster.workload.fresh().is_some()
     }

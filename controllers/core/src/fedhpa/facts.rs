@@ -168,6 +168,8 @@ pub enum Candidacy {
     Candidate,
     /// It does not, for this reason.
     Excluded(String),
+    /// It does, but an HPA would not work there, for this reason.
+    Unfit(String),
     /// Karmada is taking the workload away from there.
     Evicting,
 }

@@ -9,18 +9,24 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::split::Claim;
 
-/// Takes the demand from the claims of tiers that `total` does not need.
-pub fn homeward(total: u32, claims: &mut BTreeMap<String, Claim>) {
+/// Takes the demand from the claims of tiers that `total` does not need. Whose demand was taken.
+pub fn homeward(total: u32, claims: &mut BTreeMap<String, Claim>) -> BTreeSet<String> {
+    let mut sent = BTreeSet::new();
     let tiers: BTreeSet<u32> = claims.values().map(|claim| claim.tier).collect();
     let mut held = 0_u64;
     for tier in tiers {
         let here = || claims.values().filter(|claim| claim.tier == tier);
         let ceilings: u64 = here().map(|claim| u64::from(claim.ceiling)).sum();
         if held >= u64::from(total) {
-            claims.values_mut().filter(|claim| claim.tier == tier).for_each(|claim| claim.demand = 0);
+            for (name, claim) in claims.iter_mut().filter(|(_, claim)| claim.tier == tier && claim.demand > 0)
+            {
+                claim.demand = 0;
+                sent.insert(name.clone());
+            }
         }
         held = held.saturating_add(ceilings);
     }
+    sent
 }
 
 #[cfg(test)]

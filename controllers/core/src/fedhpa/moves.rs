@@ -24,8 +24,12 @@ use super::{
 pub struct Standing {
     /// Who says how many replicas run there.
     pub presence: Presence,
+    /// Replicas in the binding.
+    pub entry: u32,
     /// Replicas that run or are wanted there now.
     pub load: u32,
+    /// Earlier tiers can hold all of that: it goes to them.
+    pub homeward: bool,
     /// Replicas that are ready there; unknown counts as none.
     pub ready: u32,
 }
@@ -35,10 +39,8 @@ pub struct Standing {
 pub enum Presence {
     /// The cluster has no replicas.
     Absent,
-    /// Karmada keeps this many there; an HPA can follow once `prepared` (workload seen there, retention on).
+    /// Karmada keeps what the binding says there; an HPA can follow once `prepared` (workload seen there, retention on).
     Entry {
-        /// Replicas in the binding.
-        replicas: u32,
         /// Whether an HPA may be installed.
         prepared: bool,
     },
@@ -122,6 +124,8 @@ pub struct Step {
     pub donors: Vec<String>,
     /// Clusters that still wait for more.
     pub receivers: Vec<String>,
+    /// Donors that are to leave, but what runs there fits nowhere else.
+    pub stranded: Vec<String>,
     /// Replicas by which the total max may be exceeded for now: donors are pinned by their min, or the total fell
     /// and members have not acted on it yet.
     pub surge: u32,
@@ -170,7 +174,7 @@ impl<'a> Trader<'a> {
     fn new(name: &'a str, standing: &'a Standing, target: Bounds) -> Self {
         let old = match &standing.presence {
             Presence::Absent => Bounds::default(),
-            Presence::Entry { replicas, .. } => Bounds::pinned(*replicas),
+            Presence::Entry { .. } => Bounds::pinned(standing.entry),
             Presence::Hpa(installed) => installed.bounds,
             Presence::Leaving(installed) => Bounds { min: 0, max: installed.bounds.max },
         };
@@ -180,8 +184,10 @@ impl<'a> Trader<'a> {
     /// The lowest bounds an HPA can have on the way to the target.
     fn aim(&self) -> Bounds {
         match self.standing.presence {
-            Presence::Hpa(_) => Bounds { min: self.target.min.max(1), max: self.target.max.max(1) },
-            Presence::Absent | Presence::Entry { .. } | Presence::Leaving(_) => self.target,
+            Presence::Hpa(_) | Presence::Entry { .. } => {
+                Bounds { min: self.target.min.max(1), max: self.target.max.max(1) }
+            }
+            Presence::Absent | Presence::Leaving(_) => self.target,
         }
     }
 
@@ -200,7 +206,7 @@ impl<'a> Trader<'a> {
     fn sure_min(&self, now: DateTime<Utc>) -> u32 {
         match &self.standing.presence {
             Presence::Hpa(installed) => installed.sure_min(self.standing.ready, now),
-            Presence::Entry { replicas, .. } => (*replicas).min(self.standing.ready),
+            Presence::Entry { .. } => self.standing.entry.min(self.standing.ready),
             Presence::Absent | Presence::Leaving(_) => 0,
         }
     }
@@ -209,9 +215,9 @@ impl<'a> Trader<'a> {
     fn kept_min(&self, now: DateTime<Utc>) -> u32 {
         match &self.standing.presence {
             Presence::Hpa(installed) => installed.kept_min(now),
-            Presence::Entry { replicas, prepared: true } => *replicas,
+            Presence::Entry { prepared: true } => self.standing.entry,
             // Nothing says that they are there already.
-            Presence::Entry { replicas, prepared: false } => (*replicas).min(self.standing.ready),
+            Presence::Entry { prepared: false } => self.standing.entry.min(self.standing.ready),
             Presence::Absent | Presence::Leaving(_) => 0,
         }
     }
@@ -228,6 +234,18 @@ impl<'a> Trader<'a> {
         if self.adjustable() { self.aim().max.max(self.new.min) } else { self.new.max }
     }
 
+    /// What it could take over at once, without any more max, from others that leave.
+    fn headroom(&self) -> u64 {
+        let stays = self.target.max > 0 && !self.standing.homeward;
+        let reach = if stays { self.new.max.min(self.target.max) } else { 0 };
+        u64::from(reach.saturating_sub(self.standing.load))
+    }
+
+    /// It has no share and is not gone yet.
+    fn leaves(&self) -> bool {
+        self.target.max == 0 && !matches!(self.standing.presence, Presence::Absent)
+    }
+
     fn above_aim(&self) -> bool {
         self.adjustable() && self.new.max > self.aim().max
     }
@@ -235,7 +253,8 @@ impl<'a> Trader<'a> {
     fn adjustable(&self) -> bool {
         match self.standing.presence {
             Presence::Hpa(_) => true,
-            Presence::Entry { prepared, .. } => prepared && self.target.max > 0,
+            // What is to leave and cannot go at once shrinks by an HPA.
+            Presence::Entry { prepared } => prepared,
             Presence::Absent | Presence::Leaving(_) => false,
         }
     }
@@ -282,17 +301,24 @@ impl<'a> Floor<'a> {
         saturating(sum.saturating_sub(u64::from(self.totals.min)))
     }
 
-    /// Maxes go down to the target, not below the min nor below what runs, unless the cluster must leave and its
-    /// load fits elsewhere.
+    /// Maxes go down to the target, not below the min nor below what runs, unless that has to go and fits elsewhere.
+    /// Then it goes as fast as others have headroom for it; where they get that only by what is given, a quarter at a
+    /// time.
     fn lower_maxes(&mut self) {
         let mut spare = self.spare(|_| true);
+        let mut headroom: u64 = self.traders.iter().map(Trader::headroom).sum();
         for trader in self.traders.iter_mut().filter(|trader| trader.above_aim()) {
             let load = trader.standing.load.min(trader.new.max);
-            let leaves = trader.target.max == 0 && spare >= u64::from(load);
-            if leaves {
-                spare -= u64::from(load);
+            let excess = load.saturating_sub(trader.target.max);
+            let has_to_go = trader.target.max == 0 || trader.standing.homeward;
+            let mut kept = load;
+            if has_to_go && spare >= u64::from(excess) {
+                let goes = excess.min(saturating(headroom).max(load.div_ceil(4)));
+                spare -= u64::from(excess);
+                headroom = headroom.saturating_sub(u64::from(goes));
+                kept -= goes;
             }
-            trader.new.max = trader.aim().max.max(trader.new.min).max(if leaves { 0 } else { load });
+            trader.new.max = trader.aim().max.max(trader.new.min).max(kept);
         }
     }
 
@@ -304,7 +330,8 @@ impl<'a> Floor<'a> {
         let pinned: u64 =
             staying.map(|trader| u64::from(trader.new.min.saturating_sub(trader.target.max))).sum();
         let leaving = self.traders.iter().filter(|trader| trader.target.max == 0);
-        let last: u64 = leaving.clone().map(|trader| u64::from(trader.least_max())).sum();
+        let at_last = leaving.clone().filter(|trader| trader.new.max <= trader.least_max());
+        let last: u64 = at_last.map(|trader| u64::from(trader.new.max)).sum();
         let needed: u64 = leaving.map(|trader| u64::from(trader.new.min)).sum();
         self.surge = (pinned + needed).saturating_sub(self.slack_to_come());
         if self.installed() > u64::from(self.totals.max) + pinned + last {
@@ -345,18 +372,26 @@ impl<'a> Floor<'a> {
         able.map(|trader| u64::from(trader.target.max.saturating_sub(trader.standing.load))).sum()
     }
 
-    /// Maxes go up as far as what may be in effect elsewhere leaves room in the total.
+    /// Maxes go up as far as what may be in effect elsewhere leaves room in the total: first to the mins that others'
+    /// mins wait for, which is all that the surge is for, then to the whole share.
     fn raise_maxes(&mut self) {
-        let allowed = u64::from(self.totals.max) + self.surge;
+        self.raise_within(u64::from(self.totals.max) + self.surge, |share| share.min.max(1));
+        self.raise_within(u64::from(self.totals.max), |share| share.max);
+    }
+
+    fn raise_within(&mut self, allowed: u64, goal: impl Fn(Bounds) -> u32) {
         let mut budget = saturating(allowed.saturating_sub(self.in_effect()));
         let now = self.now;
-        let mut free_groups = self.groups.most.saturating_sub(self.awake());
+        let asleep = |trader: &Trader<'_>| matches!(trader.standing.presence, Presence::Absent);
+        let woken = self.traders.iter().filter(|trader| asleep(trader) && trader.new.max > 0).count();
+        let mut free_groups = self.groups.most.saturating_sub(self.awake() + saturating(woken as u64));
         for trader in &mut self.traders {
-            let wakes = free_groups > 0 && matches!(trader.standing.presence, Presence::Absent);
-            if !(wakes || trader.adjustable()) || trader.new.max >= trader.target.max {
+            let wakes = asleep(trader) && trader.new.max == 0 && free_groups > 0;
+            let grows = wakes || trader.adjustable() || (asleep(trader) && trader.new.max > 0);
+            if !grows || trader.new.max >= trader.target.max {
                 continue;
             }
-            let goal = if wakes { trader.target.min.max(1) } else { trader.target.max };
+            let goal = if asleep(trader) { trader.target.min.max(1) } else { goal(trader.target) };
             // Up to what may be in effect anyway it costs nothing.
             let counted = trader.highest_max(now);
             let raised = goal.min(counted.saturating_add(budget)).max(trader.new.max);
@@ -378,23 +413,26 @@ impl<'a> Floor<'a> {
         let surge = self.in_effect().saturating_sub(u64::from(self.totals.max));
         let mut step = Step { surge: saturating(surge), ..Step::default() };
         let mut exits = self.exits();
+        let spare = self.spare(|_| true);
         for trader in &self.traders {
             let name = || trader.name.to_owned();
             match &trader.standing.presence {
                 Presence::Absent if trader.new.max > 0 => {
                     step.wake.insert(name(), trader.new.max);
                 }
-                Presence::Entry { replicas, .. } if trader.target.max == 0 => {
-                    if exits.grant(*replicas) {
-                        step.vacate.insert(name());
-                    }
+                Presence::Entry { .. } if trader.target.max == 0 && exits.grant(trader, self.now) => {
+                    step.vacate.insert(name());
                 }
-                Presence::Entry { prepared: true, .. } => {
+                Presence::Entry { prepared: true } => {
                     let before = Bounds { min: trader.sure_min(self.now), max: trader.old.max };
                     step.install.insert(name(), Install { bounds: trader.new, before });
                 }
                 Presence::Hpa(installed) => self.adjust(&mut step, trader, installed, &mut exits),
                 Presence::Absent | Presence::Entry { .. } | Presence::Leaving(_) => {}
+            }
+            let goes = step.remove.contains(trader.name) || step.vacate.contains(trader.name);
+            if trader.leaves() && !goes && spare < u64::from(trader.standing.load.max(1)) {
+                step.stranded.push(name());
             }
             if trader.new.max > trader.target.max {
                 step.donors.push(name());
@@ -406,10 +444,11 @@ impl<'a> Floor<'a> {
         step
     }
 
-    /// Changes an HPA, or deletes one that has come down to its last replica.
+    /// Changes an HPA, or deletes one that has come down to its last replica. Without an HPA nothing tells what runs
+    /// there any more but the binding, so that one says so first.
     fn adjust(&self, step: &mut Step, trader: &Trader<'_>, installed: &Installed, exits: &mut Exits) {
-        let asleep = trader.target.max == 0 && trader.old == Bounds::pinned(1) && installed.settled(self.now);
-        if asleep && exits.grant(1) {
+        let last = trader.target.max == 0 && trader.old == Bounds::pinned(1) && trader.standing.entry <= 1;
+        if last && installed.settled(self.now) && exits.grant(trader, self.now) {
             step.remove.insert(trader.name.to_owned());
         } else if trader.new != trader.old {
             let before = Bounds {
@@ -464,13 +503,17 @@ struct Exits {
 }
 
 impl Exits {
-    /// Whether a cluster with so many replicas may go; if so they are gone.
-    fn grant(&mut self, replicas: u32) -> bool {
-        let replicas = u64::from(replicas);
-        let granted = self.clusters > 0 && self.slack >= replicas && self.spare >= replicas;
+    /// Whether a cluster may go; if so what it kept and ran is gone.
+    fn grant(&mut self, trader: &Trader<'_>, now: DateTime<Utc>) -> bool {
+        let kept = u64::from(trader.sure_min(now).min(trader.new.min));
+        let runs = match trader.standing.presence {
+            Presence::Entry { .. } => u64::from(trader.standing.entry),
+            Presence::Hpa(_) | Presence::Absent | Presence::Leaving(_) => 1,
+        };
+        let granted = self.clusters > 0 && self.slack >= kept && self.spare >= runs;
         if granted {
-            self.slack -= replicas;
-            self.spare -= replicas;
+            self.slack -= kept;
+            self.spare -= runs;
             self.clusters -= 1;
         }
         granted

@@ -109,6 +109,10 @@ pub fn verdict(question: &Question<'_>, rules: &Rebalance) -> Verdict {
     if falls_short(previous, question.ideal) || breaks_terms(question) {
         return adopt(Change::Invalid, gained);
     }
+    let outgrown = outgrown(question, &gained);
+    if !outgrown.is_empty() {
+        return adopt(Change::Outgrown, outgrown);
+    }
     let relieved: Vec<String> = gained.into_iter().filter(|name| question.saturated.contains(name)).collect();
     let proven = previous.adopted + PROVEN_AFTER;
     if !relieved.is_empty() && from_slack(question) {
@@ -118,6 +122,21 @@ pub fn verdict(question: &Question<'_>, rules: &Rebalance) -> Verdict {
         return drift(question, previous, rules).looking_again_by(proven);
     }
     drift(question, previous, rules)
+}
+
+/// Clusters that run more than their share, which their max can then not come down to, so that others would wait for it
+/// for ever. Where more runs in all than the total allows, cutting it is right.
+fn outgrown(question: &Question<'_>, gained: &[String]) -> Vec<String> {
+    let runs = |claim: &Claim| claim.demand.min(claim.ceiling);
+    let running: u64 = question.claims.values().map(|claim| u64::from(runs(claim))).sum();
+    if running > u64::from(question.totals.max) {
+        return Vec::new();
+    }
+    let exceeds = |name: &&String| {
+        let share = question.previous.shares.get(*name).map_or(0, |share| share.max);
+        question.claims.get(*name).is_some_and(|claim| runs(claim) > share)
+    };
+    gained.iter().filter(exceeds).cloned().collect()
 }
 
 /// Whether whoever gives keeps more than it wants. Else it would look saturated next and take the share back.

@@ -10,7 +10,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
     counts::count,
-    decide::{acknowledge, write},
+    decide::{acknowledge, has_hpa, write},
     decision::{Decision, FedHpaCondition as Condition, Write},
     facts::{Binding, Cluster, Facts, Scheduling, Target, Template},
     report,
@@ -32,6 +32,11 @@ pub(super) fn decide(facts: &Facts, since: DateTime<Utc>, decision: &mut Decisio
         return without_workload(facts, since, decision);
     };
     acknowledge(binding, template, facts.now, decision);
+    if !template.retained && !has_hpa(facts) {
+        // The label goes after the counts are written, and it is read afresh each time: whatever a late cache says of the
+        // rest, by now the template is its owner's.
+        return hand_over(facts, template, binding, decision);
+    }
     if facts.clusters.values().any(|cluster| cluster.hpa.as_ref().is_some_and(|hpa| !hpa.leaving)) {
         write_counts(facts, template, binding, decision);
         decision.writes.extend(remove_hpas(facts));

@@ -151,7 +151,7 @@ impl Scene<'_> {
     }
 
     fn why(&self, name: &str, cluster: &Cluster, count: Option<Count>) -> String {
-        if let Candidacy::Excluded(reason) = &cluster.candidacy {
+        if let Candidacy::Excluded(reason) | Candidacy::Unfit(reason) = &cluster.candidacy {
             return format!("not a candidate: {reason}");
         }
         if cluster.lost.is_some() {
@@ -227,6 +227,13 @@ impl Scene<'_> {
         }
         if step.donors.is_empty() && step.receivers.is_empty() {
             return Finding::new(Condition::Distributed, false, "Writing", "shares are being written");
+        }
+        if still && step.receivers.is_empty() && step.donors == step.stranded {
+            let message = format!(
+                "{} is to give up its replicas, but they fit nowhere else: allow other clusters more, or let it have a share",
+                step.donors.join(", ")
+            );
+            return Finding::new(Condition::Distributed, false, "NoPlace", message);
         }
         let message = format!(
             "share moves: {} give, {} wait",

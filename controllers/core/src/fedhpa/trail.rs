@@ -45,6 +45,8 @@ pub enum Change {
     Invalid,
     /// A cluster is at its max and wants more while another has slack.
     Saturated,
+    /// More runs in a cluster by now than its share, which its max has not come down to yet.
+    Outgrown,
     /// A cluster with a share was lost or is no longer a candidate.
     ClusterLost,
     /// A cluster came back or is new.
@@ -57,11 +59,12 @@ pub enum Change {
 
 impl Change {
     /// Every value, for metrics.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::First,
         Self::SpecChanged,
         Self::Invalid,
         Self::Saturated,
+        Self::Outgrown,
         Self::ClusterLost,
         Self::ClusterReturned,
         Self::CoverOver,
@@ -75,6 +78,7 @@ impl Change {
             Self::SpecChanged => "SpecChanged",
             Self::Invalid => "Invalid",
             Self::Saturated => "Saturated",
+            Self::Outgrown => "Outgrown",
             Self::ClusterLost => "ClusterLost",
             Self::ClusterReturned => "ClusterReturned",
             Self::CoverOver => "CoverOver",
@@ -258,6 +262,13 @@ fn adopted(f: &mut fmt::Formatter<'_>, change: Change, clusters: &[String]) -> f
         ),
         Change::Saturated => {
             write!(f, "headroom moves to {}: at its max while others have slack", list(clusters))
+        }
+        Change::Outgrown => {
+            write!(
+                f,
+                "divided again: {} runs more by now than the share it was to come down to",
+                list(clusters)
+            )
         }
         Change::ClusterLost => write!(f, "divided again without {}", list(clusters)),
         Change::ClusterReturned => write!(f, "divided again with {}", list(clusters)),

@@ -21,7 +21,7 @@ fn hpa(bounds: Bounds, load: u32) -> Standing {
     let confirmed = Some(bounds);
     let within = load <= bounds.max;
     let installed = Installed { bounds, before: bounds, since: at(0), confirmed, within };
-    Standing { presence: Presence::Hpa(installed), load, ready: load }
+    Standing { presence: Presence::Hpa(installed), entry: load, load, homeward: false, ready: load }
 }
 
 /// The same, edited so many seconds ago; the member has not confirmed it.
@@ -33,7 +33,7 @@ fn edited(bounds: Bounds, before: Bounds, ago: i64, load: u32) -> Standing {
         confirmed: Some(before),
         within: load <= bounds.max,
     };
-    Standing { presence: Presence::Hpa(installed), load, ready: load }
+    Standing { presence: Presence::Hpa(installed), entry: load, load, homeward: false, ready: load }
 }
 
 fn confirmed(mut standing: Standing) -> Standing {
@@ -44,21 +44,21 @@ fn confirmed(mut standing: Standing) -> Standing {
 }
 
 fn entry(replicas: u32) -> Standing {
-    let presence = Presence::Entry { replicas, prepared: true };
-    Standing { presence, load: replicas, ready: replicas }
+    let presence = Presence::Entry { prepared: true };
+    Standing { presence, entry: replicas, load: replicas, homeward: false, ready: replicas }
 }
 
 fn unprepared(replicas: u32) -> Standing {
-    Standing { presence: Presence::Entry { replicas, prepared: false }, ..entry(replicas) }
+    Standing { presence: Presence::Entry { prepared: false }, ..entry(replicas) }
 }
 
 fn absent() -> Standing {
-    Standing { presence: Presence::Absent, load: 0, ready: 0 }
+    Standing { presence: Presence::Absent, entry: 0, load: 0, homeward: false, ready: 0 }
 }
 
 fn leaving(bounds: Bounds, load: u32) -> Standing {
     let installed = Installed { bounds, before: bounds, since: at(0), confirmed: None, within: true };
-    Standing { presence: Presence::Leaving(installed), load, ready: load }
+    Standing { presence: Presence::Leaving(installed), entry: load, load, homeward: false, ready: load }
 }
 
 /// Clusters `a`, `b`, ... with where they stand and where they should be; `(0, 0)` is to have nothing.
@@ -91,7 +91,11 @@ fn words(step: &Step) -> String {
         said.push(format!("surge {}", step.surge));
     }
     said.extend(step.check_at.map(|time| format!("look again in {} s", (time - at(NOW)).num_seconds())));
-    if said.is_empty() { "rest".to_owned() } else { said.join(", ") }
+    if said.is_empty() {
+        said.push("rest".to_owned());
+    }
+    said.extend(step.stranded.iter().map(|name| format!("stranded {name}")));
+    said.join(", ")
 }
 
 #[test]
@@ -129,6 +133,17 @@ fn no_max_is_lent_for_a_leaver_whose_min_others_can_take_over_within_theirs() {
 fn a_donor_is_never_lowered_below_what_it_runs() {
     let fleet = [(hpa(bounds(1, 10), 8), (1, 5)), (hpa(bounds(1, 10), 3), (1, 15))];
     assert_eq!(told((2, 20), fleet), "a 1..8");
+}
+
+#[test]
+fn what_earlier_tiers_can_hold_goes_home_as_fast_as_they_can_take_it() {
+    let sent = |load| Standing { homeward: true, ..hpa(bounds(1, 10), load) };
+    let way = |load, home| told((2, 20), [(sent(load), (1, 2)), (home, (1, 18))]);
+    assert_eq!(way(8, hpa(bounds(1, 10), 3)), "a 1..2", "there is headroom for all of it");
+    assert_eq!(way(8, hpa(bounds(1, 10), 6)), "a 1..4", "for four of them");
+    assert_eq!(way(8, hpa(bounds(1, 10), 10)), "a 1..6", "for none yet: a quarter at a time");
+    let full = [(sent(8), (1, 2)), (hpa(bounds(1, 18), 18), (1, 18))];
+    assert_eq!(told((2, 40), full), "a 1..8", "where it fits nowhere it stays");
 }
 
 #[test]
@@ -236,9 +251,35 @@ fn a_cluster_goes_to_sleep_by_way_of_one_replica_and_its_hpa_goes_before_its_ent
 #[test]
 fn a_cluster_stays_while_its_load_fits_nowhere() {
     let full = (hpa(bounds(1, 6), 6), (1, 6));
-    assert_eq!(told((1, 10), [full.clone(), (hpa(bounds(1, 4), 3), (0, 0))]), "b 1..3");
-    assert_eq!(told((1, 10), [full.clone(), (hpa(bounds(1, 1), 1), (0, 0))]), "rest");
-    assert_eq!(told((1, 10), [full, (entry(3), (0, 0))]), "rest");
+    assert_eq!(told((1, 10), [full.clone(), (hpa(bounds(1, 4), 3), (0, 0))]), "b 1..3, stranded b");
+    assert_eq!(told((1, 10), [full.clone(), (hpa(bounds(1, 1), 1), (0, 0))]), "rest, stranded b");
+}
+
+#[test]
+fn a_cluster_without_an_hpa_that_cannot_leave_at_once_shrinks_by_one() {
+    let full = (hpa(bounds(1, 6), 6), (1, 6));
+    assert_eq!(told((1, 10), [full.clone(), (entry(3), (0, 0))]), "b 1..3, stranded b");
+    assert_eq!(told((1, 10), [full, (unprepared(3), (0, 0))]), "rest, stranded b");
+    let needed = (hpa(bounds(2, 4), 3), (4, 8));
+    assert_eq!(
+        told((5, 8), [needed, (entry(5), (0, 0))]),
+        "a 4..4, b 3..3, surge 1",
+        "as far as a's min replaces its own"
+    );
+}
+
+#[test]
+fn an_hpa_goes_when_the_binding_says_the_one_replica_that_is_left() {
+    let first = (hpa(bounds(1, 6), 3), (1, 10));
+    let unwritten = Standing { entry: 3, ..hpa(bounds(1, 1), 1) };
+    assert_eq!(told((1, 10), [first.clone(), (unwritten, (0, 0))]), "a 1..9");
+}
+
+#[test]
+fn a_surge_lets_mins_be_taken_over_and_gives_no_headroom() {
+    let fleet = [(hpa(bounds(2, 6), 2), (11, 22)), (hpa(bounds(5, 6), 5), (0, 0))];
+    let step = told((7, 24), fleet);
+    assert_eq!(step, "a 11..18, b 5..5", "without exceeding the max");
 }
 
 #[test]

@@ -246,6 +246,26 @@ fn a_saturated_cluster_gets_headroom_without_cooldown_where_others_have_slack() 
 }
 
 #[test]
+fn a_donor_that_runs_more_by_now_than_its_share_gets_that_back_at_once() {
+    let mut fleet = Fleet::three();
+    let share = fleet.split.shares["a"].max;
+    fleet.claims.get_mut("a").unwrap().demand = share + 3;
+    assert_eq!(fleet.verdict(), Verdict::Adopt { change: Change::Outgrown, clusters: vec!["a".into()] });
+    fleet.adopt(Change::Outgrown);
+    assert!(fleet.split.shares["a"].max >= share + 3);
+    assert!(matches!(fleet.verdict(), Verdict::Keep { .. }));
+}
+
+#[test]
+fn what_runs_beyond_the_total_max_is_no_reason_to_divide_again() {
+    let mut fleet = Fleet::three();
+    for claim in fleet.claims.values_mut() {
+        claim.demand = 20;
+    }
+    assert!(matches!(fleet.verdict(), Verdict::Keep { .. }), "{:?}", fleet.verdict());
+}
+
+#[test]
 fn slack_tells_nothing_before_members_had_the_time_to_use_it() {
     let hot = Fleet::three().saturate("b");
     assert_eq!(hot.clone().told(), "keep, 4 within tolerance until 60");
@@ -394,6 +414,12 @@ proptest! {
                     drifted = fleet.now;
                 }
                 Some(Change::Invalid) => prop_assert!(total(&fleet.split.shares).max > before.max || total(&fleet.split.shares).min > before.min),
+                Some(Change::Outgrown) => {
+                    let covered = |(name, claim): (&String, &Claim)| {
+                        fleet.split.shares[name].max >= claim.demand.min(claim.ceiling)
+                    };
+                    prop_assert!(fleet.claims.iter().all(covered), "only for what runs");
+                }
                 Some(other) => prop_assert!(false, "{other:?}"),
             }
         }

@@ -152,11 +152,13 @@ impl Member {
             Some(hpa) if hpa.gone_at.is_some() => Presence::Leaving(hpa.seen(self.tells)),
             Some(hpa) => Presence::Hpa(hpa.seen(self.tells)),
             None if self.entry == 0 => Presence::Absent,
-            None => Presence::Entry { replicas: self.entry, prepared: now > self.prepared_at },
+            None => Presence::Entry { prepared: now > self.prepared_at },
         };
         let report = self.hpa.as_ref().and_then(|hpa| hpa.report);
         let load = report.map_or(self.entry, |(current, desired)| current.max(desired));
-        Standing { presence, load, ready: self.ready(now) }
+        // The numbers are written back at once.
+        let entry = if self.hpa.is_some() { self.running() } else { self.entry };
+        Standing { presence, entry, load, homeward: false, ready: self.ready(now) }
     }
 }
 
