@@ -125,6 +125,7 @@ fn claims(clusters: u32) -> BTreeMap<String, Claim> {
             demand,
             thirst: if index.is_multiple_of(10) { demand.div_ceil(4) } else { 0 },
             awake: demand > 0,
+            to_zero: false,
         };
         (name(index), claim)
     };
@@ -144,6 +145,7 @@ fn running(clusters: u32) -> Facts {
             version: "7".to_owned(),
             replicas,
             retained: true,
+            to_zero: false,
             no_requests: None,
         }),
         binding: Some(Binding {
@@ -178,6 +180,7 @@ fn cluster(index: u32) -> Cluster {
         free: Reading::Fresh(free),
         workload: Reading::Fresh(MemberWorkload { replicas: load(index), ready: load(index) }),
         retained: true,
+        to_zero: false,
         left_out: Vec::new(),
         hpa: None,
     }

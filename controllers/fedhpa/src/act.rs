@@ -80,7 +80,7 @@ fn concerns_one_member(write: &Write) -> bool {
         Write::EnsureHpa { .. } | Write::RemoveHpa { .. } => true,
         Write::AddFinalizer
         | Write::HoldScheduling
-        | Write::Retain
+        | Write::Retain { .. }
         | Write::WriteBack { .. }
         | Write::Unretain
         | Write::ResumeScheduling
@@ -106,7 +106,8 @@ impl Hands<'_> {
                 self.outcome.written += 1;
             }
             Write::HoldScheduling => self.hold_scheduling().await?,
-            Write::Retain => self.mark(Retained::AboveZero).await?,
+            Write::Retain { to_zero: false } => self.mark(Retained::AboveZero).await?,
+            Write::Retain { to_zero: true } => self.mark(Retained::ZeroToo).await?,
             Write::EnsureHpa { cluster, install, part } => self.ensure_hpa(cluster, *install, *part).await?,
             Write::RemoveHpa { cluster } => self.remove_hpa(cluster).await?,
             Write::WriteBack { clusters, replicas, binding_agrees, .. } => {

@@ -33,8 +33,12 @@ impl Metrics {
         if let Some(behavior) = &self.behavior {
             spec["behavior"] = behavior.clone();
         }
-        let version = cluster.status.kubernetes_version.as_deref().and_then(Version::parse);
-        gates::fit(spec, version)
+        gates::fit(spec, version_of(cluster))
+    }
+
+    /// Whether an HPA of a cluster may go down to 0 by them.
+    pub fn scale_to_zero(&self, cluster: &Cluster) -> bool {
+        gates::scales_to_zero(&self.metrics, version_of(cluster))
     }
 }
 
@@ -51,8 +55,11 @@ pub fn spec(
     part: Part,
     cluster: Option<&Cluster>,
 ) -> Value {
-    let version = cluster.and_then(|cluster| cluster.status.kubernetes_version.as_deref());
-    gates::fit(for_any_version(target, metrics, bounds, part), version.and_then(Version::parse)).spec
+    gates::fit(for_any_version(target, metrics, bounds, part), cluster.and_then(version_of)).spec
+}
+
+fn version_of(cluster: &Cluster) -> Option<Version> {
+    cluster.status.kubernetes_version.as_deref().and_then(Version::parse)
 }
 
 fn for_any_version(target: &Target, metrics: &Metrics, bounds: Bounds, part: Part) -> Value {

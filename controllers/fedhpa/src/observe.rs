@@ -121,6 +121,7 @@ async fn target(
         version: template.resource_version.clone(),
         replicas,
         retained: template.retained != Retained::No,
+        to_zero: template.retained == Retained::ZeroToo,
         no_requests: template.requests.as_ref().err().map(ToString::to_string),
     });
     Ok((Some(workload), Some(template), fact))
@@ -295,6 +296,7 @@ impl Scene<'_> {
                 Some(placement::Candidacy::Out(exclusion)) => Candidacy::Excluded(exclusion.to_string()),
                 None => Candidacy::Excluded("no binding".to_owned()),
             },
+            to_zero: self.admitted.metrics.scale_to_zero(cluster),
             left_out: fitted.left_out,
             lost: lost_since(health, self.now),
             free: self.free(cluster),

@@ -21,6 +21,9 @@ const CONTAINER_RESOURCE: Version = Version { major: 1, minor: 27 };
 /// From here on `behavior.*.tolerance` is on (`HPAConfigurableTolerance`: alpha and off in 1.33, beta in 1.35).
 const TOLERANCE: Version = Version { major: 1, minor: 35 };
 
+/// From here on an HPA's min may be 0 (`HPAScaleToZero`: alpha and off since 1.16, beta in 1.37).
+const SCALE_TO_ZERO: Version = Version { major: 1, minor: 37 };
+
 impl Version {
     /// Reads `v1.36.1`, `v1.29.3-eks-1234` or `1.30+`; `None` where it is nothing of the kind.
     pub fn parse(text: &str) -> Option<Self> {
@@ -70,6 +73,13 @@ pub fn fit(mut spec: Value, version: Option<Version>) -> Fitted {
         left_out.push(format!("{version} knows no tolerance: left out"));
     }
     Fitted { spec, left_out, has_no_metric }
+}
+
+/// Whether an HPA with these metrics may have a min of 0: that takes a metric which there is without any pod. Where the
+/// version is not known it may not: one that is refused never arrives.
+pub fn scales_to_zero(metrics: &[Value], version: Option<Version>) -> bool {
+    let there_without_pods = |metric: &Value| metric["type"] == "Object" || metric["type"] == "External";
+    version.is_some_and(|version| version >= SCALE_TO_ZERO) && metrics.iter().any(there_without_pods)
 }
 
 /// Drops the tolerances; whether there were any.
@@ -141,6 +151,16 @@ mod tests {
             assert_eq!(fitted.left_out.len(), told, "{version:?}: {:?}", fitted.left_out);
             assert!(!fitted.has_no_metric);
         }
+    }
+
+    #[test]
+    fn a_min_of_0_takes_a_recent_version_and_a_metric_that_is_there_without_pods() {
+        let queue = json!({"type": "External", "external": {"metric": {"name": "queue"}}});
+        let (both, cpu) = (vec![resource(), queue], vec![resource()]);
+        assert!(scales_to_zero(&both, Version::parse("v1.37.0")));
+        assert!(!scales_to_zero(&both, Version::parse("v1.36.4")));
+        assert!(!scales_to_zero(&both, None));
+        assert!(!scales_to_zero(&cpu, Version::parse("v1.38.0")));
     }
 
     #[test]

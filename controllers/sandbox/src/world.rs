@@ -4,7 +4,7 @@
 #[cfg(test)]
 mod tests;
 
-use crate::apiserver::{ApiError, ApiServer};
+use crate::apiserver::{ApiError, ApiServer, Gates};
 use crate::clock::Clock;
 use crate::karmada::{Joining, Karmada, Lags};
 use crate::member::hpa::CustomMetrics;
@@ -53,7 +53,8 @@ pub struct MemberSpec {
     pub start: Duration,
     /// Which node its scheduler prefers.
     pub placement: Placement,
-    /// What its Cluster says of its version. The member behaves the same whatever it is.
+    /// What its Cluster says of its version. Up to 1.36 its HPAs have a min of at least 1; but for that the member
+    /// behaves the same whatever it is.
     pub kubernetes_version: String,
 }
 
@@ -213,9 +214,15 @@ fn start_member(
     traffic: &Traffic,
     seed: u64,
 ) -> Result<Member, ApiError> {
-    let api = ApiServer::new(&spec.name, clock.clone());
+    let gates = Gates { hpa_scale_to_zero: minor_version(&spec.kubernetes_version) >= Some(37) };
+    let api = ApiServer::with_gates(&spec.name, clock.clone(), gates);
     let habits = Habits { start: spec.start, placement: spec.placement, seed };
     Member::start(api, clock.clone(), habits, traffic, (&spec.nodes, &spec.fillers))
+}
+
+/// 37 of `v1.37.0`.
+fn minor_version(version: &str) -> Option<u32> {
+    version.split('.').nth(1)?.parse().ok()
 }
 
 fn joining<'a>(spec: &MemberSpec, members: &'a BTreeMap<String, Member>) -> Option<Joining<'a>> {

@@ -11,7 +11,7 @@ use fedscaler_sandbox::{
     },
     world::MemberSpec,
 };
-use fedscaler_tests::stage::Stage;
+use fedscaler_tests::stage::{FED_HPAS, Stage};
 
 /// Enough room for everything in each of so many members.
 fn members(number: usize) -> Vec<MemberSpec> {
@@ -84,6 +84,73 @@ async fn on_a_global_metric_three_members_run_as_many_as_one_cluster() {
     let three = totals(3, QUEUE, &steps, queue).await;
     assert_eq!(one[1..], [24, 36, 18], "the queue is followed");
     assert_eq!(three, one);
+}
+
+/// Of version 1.37, whose HPAs may have a min of 0.
+fn recent(mut members: Vec<MemberSpec>) -> Vec<MemberSpec> {
+    for member in &mut members {
+        "v1.37.1".clone_into(&mut member.kubernetes_version);
+    }
+    members
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_empty_queue_takes_all_members_to_zero_and_a_full_one_wakes_them() {
+    let mut stage = Stage::of(recent(members(3)), Trace::constant(12_000)).await;
+    queue(&stage, 12);
+    stage.start_controllers();
+    let idle = "  behavior: {scaleDown: {stabilizationWindowSeconds: 0}}\n";
+    stage.apply(&fed_hpa(&format!("{QUEUE}{idle}")).replace("minReplicas: 6", "minReplicas: 0")).await;
+    stage.run(300).await;
+    assert_eq!(running(&stage), 12);
+    queue(&stage, 0);
+    stage.run(300).await;
+    assert_eq!((running(&stage), stage.numbers().template), (0, 0), "{:?}", stage.numbers());
+    assert!(
+        stage.numbers().agree() && stage.hpas().values().all(|bounds| bounds.0 == 0),
+        "{:?}",
+        stage.hpas()
+    );
+    assert_eq!(stage.condition("Ready").map(|ready| ready.0).as_deref(), Some("True"));
+    stage.restart_controllers().await;
+    queue(&stage, 24);
+    stage.run(300).await;
+    assert_eq!((running(&stage), stage.numbers().template), (24, 24), "{:?}", stage.numbers());
+    assert_eq!((stage.audit.violations(), stage.reschedules()), ([].as_slice(), 0));
+}
+
+/// With an empty queue, at rest.
+async fn idle(specs: Vec<MemberSpec>) -> Stage {
+    let mut stage = Stage::of(specs, Trace::constant(12_000)).await;
+    queue(&stage, 12);
+    stage.start_controllers();
+    let idle = "  behavior: {scaleDown: {stabilizationWindowSeconds: 0}}\n";
+    stage.apply(&fed_hpa(&format!("{QUEUE}{idle}")).replace("minReplicas: 6", "minReplicas: 0")).await;
+    stage.run(300).await;
+    assert_eq!(running(&stage), 12);
+    queue(&stage, 0);
+    stage.run(600).await;
+    assert!(stage.numbers().agree(), "{:?}", stage.numbers());
+    assert_eq!((stage.audit.violations(), stage.reschedules()), ([].as_slice(), 0));
+    stage
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_member_that_is_too_old_for_zero_sleeps_beside_others_that_are_not() {
+    let mut specs = recent(members(3));
+    "v1.36.2".clone_into(&mut specs[1].kubernetes_version);
+    let stage = idle(specs).await;
+    assert_eq!(running(&stage), 0, "{:?}", stage.numbers());
+    assert_eq!(stage.hpas().keys().collect::<Vec<_>>(), ["one", "two"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_all_are_too_old_for_zero_a_min_of_0_counts_as_1_and_is_said() {
+    let stage = idle(members(3)).await;
+    assert_eq!(running(&stage), 1, "{:?}", stage.numbers());
+    let status = stage.object(&FED_HPAS, "web").unwrap();
+    let why = status["status"]["lastDecision"].to_string();
+    assert!(why.contains("min 0 counts as 1: an HPA needs at least one replica"), "{why}");
 }
 
 #[tokio::test(start_paused = true)]

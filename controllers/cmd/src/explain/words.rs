@@ -28,8 +28,9 @@ fn words(facts: &Facts, write: &Write) -> Option<String> {
         Write::HoldScheduling => {
             "suspend scheduling on the ResourceBinding, so that nothing is divided by others".to_owned()
         }
-        Write::Retain => {
-            "label the workload's template, so that members keep the replicas they have".to_owned()
+        Write::Retain { to_zero } => {
+            let zero = if *to_zero { ", 0 included" } else { "" };
+            format!("label the workload's template, so that members keep the replicas they have{zero}")
         }
         Write::EnsureHpa { cluster, install, .. } => return ensured(facts, cluster, install.bounds),
         Write::RemoveHpa { cluster } => format!("delete the HPA of {cluster}"),

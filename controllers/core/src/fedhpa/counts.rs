@@ -36,7 +36,8 @@ pub fn count(cluster: &Cluster, entry: Option<u32>) -> Option<Count> {
     let Some(hpa) = &cluster.hpa else { return by_entry };
     let kept = Count { replicas: hpa.bounds.min, load: hpa.bounds.min, basis: Basis::Entry };
     let by_entry = by_entry.filter(|count| count.replicas > 0);
-    reported(hpa, cluster).or(by_entry).or((!hpa.leaving).then_some(kept))
+    // A min of 0 says nothing of what runs.
+    reported(hpa, cluster).or(by_entry).or((!hpa.leaving && kept.replicas > 0).then_some(kept))
 }
 
 fn reported(hpa: &MemberHpa, cluster: &Cluster) -> Option<Count> {
@@ -67,9 +68,10 @@ fn known_empty(cluster: &Cluster) -> bool {
     cluster.workload.fresh().is_some_and(|workload| workload.replicas == 0)
 }
 
-/// Wanting none while some run is what a broken HPA says.
+/// Wanting none while some run is what a broken HPA says, unless it may and says that it is at work.
 fn broken(report: &HpaReport) -> bool {
-    report.desired == 0 && report.current > 0
+    let may = report.bounds.is_some_and(|bounds| bounds.min == 0) && report.scaling_active == Some(true);
+    report.desired == 0 && report.current > 0 && !may
 }
 
 fn healthy(report: &HpaReport) -> bool {
@@ -113,6 +115,7 @@ mod tests {
             workload: Reading::Fresh(MemberWorkload { replicas: 4, ready: 4 }),
             retained: true,
             hpa: Some(hpa),
+            to_zero: false,
             left_out: Vec::new(),
         }
     }
@@ -145,6 +148,14 @@ mod tests {
     #[test]
     fn a_broken_hpa_that_wants_none_does_not_scale_to_zero() {
         assert_eq!(counted(Reading::Fresh(report(4, 0, Some(true)))), Some((4, Basis::Current)));
+    }
+
+    #[test]
+    fn an_hpa_that_may_go_to_zero_and_is_at_work_is_believed() {
+        let zero = HpaReport { bounds: Some(Bounds { min: 0, max: 9 }), ..report(4, 0, Some(true)) };
+        assert_eq!(counted(Reading::Fresh(zero)), Some((0, Basis::Desired)));
+        let unwell = HpaReport { scaling_active: Some(false), ..zero };
+        assert_eq!(counted(Reading::Fresh(unwell)), Some((4, Basis::Current)));
     }
 
     #[test]

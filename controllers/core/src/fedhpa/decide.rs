@@ -162,6 +162,7 @@ impl Steady<'_> {
         let counts = self.counts();
         let (split, homeward) = self.split(&in_force, &counts, decision);
         let step = self.step(in_force.bounds, &split.shares, &counts, &homeward);
+        self.retain(&split, decision);
         self.distribute(&split, &step, decision);
         let answer = self.write_back(&step, &counts, decision);
         let scene =
@@ -180,8 +181,13 @@ impl Steady<'_> {
         if self.binding.scheduling == Scheduling::Free {
             decision.writes.push(Write::HoldScheduling);
         }
-        if !self.template.retained {
-            decision.writes.push(Write::Retain);
+    }
+
+    /// Members keep what they run; a 0 only where an HPA may bring it about.
+    fn retain(&self, split: &InForceSplit, decision: &mut Decision) {
+        let to_zero = split.shares.values().any(|share| share.min == 0 && share.max > 0);
+        if !self.template.retained || self.template.to_zero != to_zero {
+            decision.writes.push(Write::Retain { to_zero });
         }
     }
 
@@ -357,6 +363,7 @@ impl Steady<'_> {
                 thirst,
                 awake: cluster.hpa.is_some()
                     || self.binding.clusters.get(name).is_some_and(|entry| *entry > 0),
+                to_zero: cluster.to_zero,
             };
             claims.insert(name.clone(), claim);
         }
@@ -447,7 +454,8 @@ impl Steady<'_> {
             now: self.facts.now,
         };
         acknowledge(self.binding, self.template, self.facts.now, decision);
-        let answer = if write_back::sum(&wanted) == 0 { Answer::True } else { write_back::answer(&question) };
+        let nothing = write_back::sum(&wanted) == 0 && !self.may_be_nothing(&wanted);
+        let answer = if nothing { Answer::True } else { write_back::answer(&question) };
         match &answer {
             Answer::True => {}
             Answer::Wait { until, .. } => decision.look_again_by(Some(*until)),
@@ -461,6 +469,12 @@ impl Steady<'_> {
         answer
     }
 
+    /// Whether no replica at all is a number to be written: every cluster has an HPA that may go that far and did.
+    fn may_be_nothing(&self, wanted: &BTreeMap<String, u32>) -> bool {
+        let may = |name: &String| self.facts.clusters.get(name).is_some_and(goes_to_zero);
+        !wanted.is_empty() && wanted.keys().all(may)
+    }
+
     /// The number that each cluster should have in the binding.
     fn wanted(&self, step: &Step, counts: &BTreeMap<String, Count>) -> BTreeMap<String, u32> {
         let mut wanted = self.binding.clusters.clone();
@@ -470,14 +484,18 @@ impl Steady<'_> {
             if let (Some(_), Some(count), true) =
                 (&cluster.hpa, counts.get(name), ours || wanted.contains_key(name))
             {
-                // An entry of 0 would keep the member at 0, where its HPA is disabled.
-                wanted.insert(name.clone(), count.replicas.max(1));
+                wanted.insert(name.clone(), count.replicas.max(u32::from(!goes_to_zero(cluster))));
             }
         }
         wanted.extend(step.wake.iter().map(|(name, replicas)| (name.clone(), *replicas)));
         wanted.retain(|name, _| !step.vacate.contains(name));
         wanted
     }
+}
+
+/// Whether the HPA there may be at 0. Any other is disabled at 0, where an entry of 0 would keep it.
+fn goes_to_zero(cluster: &Cluster) -> bool {
+    cluster.to_zero && cluster.hpa.as_ref().is_some_and(|hpa| hpa.bounds.min == 0)
 }
 
 fn note_cover(cover: Option<Cover>, decision: &mut Decision) {

@@ -59,7 +59,10 @@ pub enum Write {
     /// Keep the scheduler from dividing.
     HoldScheduling,
     /// The retention label on the template.
-    Retain,
+    Retain {
+        /// Members may keep it at 0.
+        to_zero: bool,
+    },
     /// An HPA in a member has these bounds; written only where it differs.
     EnsureHpa {
         /// The member.

@@ -83,6 +83,9 @@ pub struct Template {
     pub replicas: u32,
     /// Whether our retention label is on it.
     pub retained: bool,
+    /// Whether it says that members may keep it at 0.
+    #[serde(default)]
+    pub to_zero: bool,
     /// Why nothing is known of what one replica requests, if so.
     pub no_requests: Option<String>,
 }
@@ -155,6 +158,9 @@ pub struct Cluster {
     pub retained: bool,
     /// Our HPA there.
     pub hpa: Option<MemberHpa>,
+    /// Whether an HPA there may have a min of 0.
+    #[serde(default)]
+    pub to_zero: bool,
     /// What an HPA there has to go without, since the cluster is too old for it, in words.
     #[serde(default)]
     pub left_out: Vec<String>,

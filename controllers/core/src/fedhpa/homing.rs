@@ -34,7 +34,17 @@ mod tests {
     use super::*;
 
     fn claim(tier: u32, ceiling: u32, demand: u32) -> Claim {
-        Claim { tier, weight: 1, floor: 0, cap: u32::MAX, ceiling, demand, thirst: 0, awake: true }
+        Claim {
+            tier,
+            weight: 1,
+            floor: 0,
+            cap: u32::MAX,
+            ceiling,
+            demand,
+            thirst: 0,
+            awake: true,
+            to_zero: false,
+        }
     }
 
     fn demands(total: u32, mut claims: BTreeMap<String, Claim>) -> Vec<u32> {

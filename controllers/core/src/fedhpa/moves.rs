@@ -184,10 +184,10 @@ impl<'a> Trader<'a> {
     /// The lowest bounds an HPA can have on the way to the target.
     fn aim(&self) -> Bounds {
         match self.standing.presence {
-            Presence::Hpa(_) | Presence::Entry { .. } => {
-                Bounds { min: self.target.min.max(1), max: self.target.max.max(1) }
+            Presence::Hpa(_) | Presence::Entry { .. } if self.target.max == 0 => Bounds::pinned(1),
+            Presence::Hpa(_) | Presence::Entry { .. } | Presence::Absent | Presence::Leaving(_) => {
+                self.target
             }
-            Presence::Absent | Presence::Leaving(_) => self.target,
         }
     }
 
@@ -447,7 +447,7 @@ impl<'a> Floor<'a> {
     /// Changes an HPA, or deletes one that has come down to its last replica. Without an HPA nothing tells what runs
     /// there any more but the binding, so that one says so first.
     fn adjust(&self, step: &mut Step, trader: &Trader<'_>, installed: &Installed, exits: &mut Exits) {
-        let last = trader.target.max == 0 && trader.old == Bounds::pinned(1) && trader.standing.entry <= 1;
+        let last = trader.target.max == 0 && trader.old.max == 1 && trader.standing.entry <= 1;
         if last && installed.settled(self.now) && exits.grant(trader, self.now) {
             step.remove.insert(trader.name.to_owned());
         } else if trader.new != trader.old {

@@ -178,7 +178,7 @@ fn breaks_terms(question: &Question<'_>) -> bool {
     let share = |shares: &Shares, name: &String| shares.get(name).copied().unwrap_or_default();
     question.claims.iter().any(|(name, claim)| {
         let (old, new) = (share(&question.previous.shares, name), share(&question.ideal.shares, name));
-        old.max > claim.cap || old.min < claim.floor.min(new.min)
+        old.max > claim.cap || (old.max > 0 && old.min < claim.presence().min(new.min))
     })
 }
 

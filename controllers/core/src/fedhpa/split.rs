@@ -33,6 +33,8 @@ pub struct Claim {
     pub thirst: u32,
     /// It already has an HPA or replicas: among equals it is kept awake.
     pub awake: bool,
+    /// Its HPA may have a min of 0.
+    pub to_zero: bool,
 }
 
 /// Shares by cluster. A cluster that is absent is dormant: no HPA, no replicas.
@@ -213,7 +215,10 @@ impl<'a> Roster<'a> {
         roster.admit(floored, totals, groups, |_, _| Some(0));
         let left = roster.admit(optional, totals, groups, |roster, claim| {
             let tally = &roster.tally;
-            (tally.feeds < u64::from(totals.min) && tally.reaches(claim.tier, totals.max)).then_some(0)
+            // Who may be at 0 costs nothing of the min; but taking over wakes nobody.
+            let free = claim.to_zero && floors == Floors::ByWeight;
+            let affordable = free || tally.feeds < u64::from(totals.min);
+            (affordable && tally.reaches(claim.tier, totals.max)).then_some(0)
         });
         let left = roster.admit(left, totals, groups, |roster, _| {
             (roster.seats.len() < usize::try_from(groups.fewest).unwrap_or(usize::MAX)).then_some(0)
@@ -352,8 +357,9 @@ impl Claim {
         }
     }
 
-    fn presence(&self) -> u32 {
-        self.floor.max(1).min(self.ceiling)
+    /// The least that its min may be while it takes part.
+    pub(super) fn presence(&self) -> u32 {
+        self.floor.max(u32::from(!self.to_zero)).min(self.ceiling)
     }
 
     fn running(&self) -> u32 {
@@ -361,7 +367,7 @@ impl Claim {
     }
 
     fn kept(&self) -> u32 {
-        self.running().min(self.presence())
+        self.running().min(self.presence().max(1))
     }
 
     fn present(&self) -> u32 {

@@ -5,6 +5,7 @@
 use serde_json::{Value, json};
 
 use super::{
+    Gates,
     catalog::{Origin, Served},
     crds,
     errors::{ApiError, Cause, Subject},
@@ -138,13 +139,13 @@ fn complete_images(object: &mut Value) {
 }
 
 /// Refuses `new`, an update of `old` where there is one, if it breaks rules.
-pub(super) fn judge(served: &Served, new: &Value, old: Option<&Value>) -> Result<(), ApiError> {
+pub(super) fn judge(served: &Served, new: &Value, old: Option<&Value>, gates: Gates) -> Result<(), ApiError> {
     let mut causes = metadata_violations(served, new, old);
     if let Some(rules) = &served.version.rules {
         causes.extend(rules.violations(new, old));
     }
     if served.resource.origin == Origin::BuiltIn {
-        causes.extend(built_in_violations(served, new, old));
+        causes.extend(built_in_violations(served, new, old, gates));
     }
     if causes.is_empty() {
         return Ok(());
@@ -233,11 +234,11 @@ fn is_label_value(text: &str) -> bool {
         && ends(text.bytes().last())
 }
 
-fn built_in_violations(served: &Served, object: &Value, old: Option<&Value>) -> Vec<Cause> {
+fn built_in_violations(served: &Served, object: &Value, old: Option<&Value>, gates: Gates) -> Vec<Cause> {
     let kind = served.name();
     let spec = &object["spec"];
     if HORIZONTAL_POD_AUTOSCALERS.is_of(kind) {
-        return autoscaler_violations(spec);
+        return autoscaler_violations(spec, gates);
     }
     if CUSTOM_RESOURCE_DEFINITIONS.is_of(kind) {
         return crds::violations(object);
@@ -294,15 +295,28 @@ fn selector_violations(spec: &Value) -> Option<Cause> {
     })
 }
 
-fn autoscaler_violations(spec: &Value) -> Vec<Cause> {
+fn autoscaler_violations(spec: &Value, gates: Gates) -> Vec<Cause> {
     let (least, most) =
         (spec["minReplicas"].as_i64().unwrap_or(1), spec["maxReplicas"].as_i64().unwrap_or(0));
     let mut causes = Vec::new();
-    if least < 1 {
+    let lowest = i64::from(!gates.hpa_scale_to_zero);
+    if least < lowest {
         causes.push(invalid(
             "spec.minReplicas",
-            format!("Invalid value: {least}: must be greater than or equal to 1"),
+            format!("Invalid value: {least}: must be greater than or equal to {lowest}"),
         ));
+    }
+    let of_more_than_pods = |metric: &Value| metric["type"] == "Object" || metric["type"] == "External";
+    let metrics = spec["metrics"].as_array();
+    if least == 0 && lowest == 0 && !metrics.into_iter().flatten().any(of_more_than_pods) {
+        causes.push(Cause {
+            field: "spec.metrics".to_owned(),
+            reason: "FieldValueForbidden",
+            message:
+                "Forbidden: must specify at least one Object or External metric to support scaling to zero \
+                      replicas"
+                    .to_owned(),
+        });
     }
     if most < 1 {
         causes.push(Cause {

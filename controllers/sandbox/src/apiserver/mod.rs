@@ -63,8 +63,16 @@ struct Server {
     state: Mutex<State>,
 }
 
+/// What a server may be switched to that the newest one of its kind does by itself.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Gates {
+    /// `HPAScaleToZero`: on by itself from Kubernetes 1.37.
+    pub hpa_scale_to_zero: bool,
+}
+
 /// Everything a request may read or write, under one lock.
 struct State {
+    gates: Gates,
     catalog: Catalog,
     store: Store,
     uids: Identities,
@@ -130,7 +138,13 @@ impl ApiServer {
     /// A server with all built-in kinds and the namespaces every cluster starts with. `name` goes into uids and logs.
     #[must_use]
     pub fn new(name: &str, clock: Arc<dyn Clock>) -> Self {
-        let state = State { catalog: Catalog::built_in(), store: Store::new(), uids: Identities::of(name) };
+        Self::with_gates(name, clock, Gates::default())
+    }
+
+    /// The same with features switched on.
+    pub fn with_gates(name: &str, clock: Arc<dyn Clock>, gates: Gates) -> Self {
+        let (catalog, store, uids) = (Catalog::built_in(), Store::new(), Identities::of(name));
+        let state = State { gates, catalog, store, uids };
         let server = Self(Arc::new(Server { name: name.to_owned(), clock, state: Mutex::new(state) }));
         let setup = server.local("kube-apiserver");
         for namespace in ["default", "kube-node-lease", "kube-public", "kube-system"] {

@@ -149,7 +149,7 @@ fn insert(
     prepare_new(served, &mut object);
     let nothing = json!({"metadata": {}});
     own(served, Part::Object, &nothing, &mut object, owners, writing);
-    admission::judge(served, &object, None)?;
+    admission::judge(served, &object, None, state.gates)?;
     let object = versions::to_stored(served, object);
     if state.store.get(served.stored_as(), namespace_of(&object), name_of(&object)).is_some() {
         return Err(ApiError::already_exists(served.name(), name_of(&object)));
@@ -376,7 +376,7 @@ fn supersede(
     if new == *before {
         return Ok(old.clone());
     }
-    admission::judge(served, &new, Some(&before))?;
+    admission::judge(served, &new, Some(&before), state.gates)?;
     let new = versions::to_stored(served, new);
     if writing.effect == Effect::DryRun {
         return Ok(Arc::new(new));

@@ -33,6 +33,7 @@ fn room(ceiling: u32) -> Claim {
         demand: 2,
         thirst: 0,
         awake: true,
+        to_zero: false,
     }
 }
 

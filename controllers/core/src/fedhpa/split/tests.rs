@@ -17,6 +17,7 @@ fn idle() -> Claim {
         demand: 0,
         thirst: 0,
         awake: false,
+        to_zero: false,
     }
 }
 
@@ -44,6 +45,22 @@ fn told_as((min, max): (u32, u32), of: impl IntoIterator<Item = Claim>, floors: 
     let shares: Vec<String> =
         split.shares.iter().map(|(name, share)| format!("{name} {}..{}", share.min, share.max)).collect();
     [vec![shares.join(", ")], reasons].concat().join("; ")
+}
+
+#[test]
+fn where_hpas_may_go_to_zero_a_min_of_0_is_0() {
+    let able = || Claim { to_zero: true, ..running(1) };
+    assert_eq!(told((0, 20), [able(), able()]), "a 0..10, b 0..10");
+    assert_eq!(
+        told((0, 20), [able(), Claim { floor: 2, ..able() }]),
+        "a 0..10, b 2..10; min 0 counts as 2: an HPA needs at least one replica in each active cluster"
+    );
+    assert_eq!(told((0, 20), [able(), running(1)]), "a 0..20", "who cannot is not needed");
+    assert_eq!(
+        told((0, 20), [able(), running(2)]),
+        "a 0..10, b 1..10; min 0 counts as 1: an HPA needs at least one replica in each active cluster"
+    );
+    assert_eq!(told((3, 20), [able(), able()]), "a 2..10, b 1..10");
 }
 
 #[test]

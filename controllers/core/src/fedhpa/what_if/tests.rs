@@ -74,6 +74,7 @@ fn member(free: Reading<Free>) -> Cluster {
             report: Reading::Fresh(report),
             blocked: None,
         }),
+        to_zero: false,
         left_out: Vec::new(),
     }
 }

@@ -42,7 +42,13 @@ impl Scene {
             min_groups: None,
             max_groups: None,
         };
-        let template = Template { version: "100".into(), replicas: 8, retained: true, no_requests: None };
+        let template = Template {
+            version: "100".into(),
+            replicas: 8,
+            retained: true,
+            to_zero: false,
+            no_requests: None,
+        };
         let round = Round {
             template_version: "100".into(),
             replicas: 8,

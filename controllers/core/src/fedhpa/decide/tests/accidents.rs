@@ -77,6 +77,7 @@ fn cluster() -> impl Strategy<Value = Cluster> {
             workload,
             retained,
             hpa,
+            to_zero: false,
             left_out: Vec::new(),
         })
 }
@@ -123,6 +124,7 @@ fn facts() -> impl Strategy<Value = Facts> {
                     version: "9".into(),
                     replicas,
                     retained: true,
+                    to_zero: false,
                     no_requests: None,
                 }),
                 binding: Some(Binding {
@@ -192,7 +194,7 @@ proptest! {
                 Write::RemoveHpa { cluster } => {
                     prop_assert_eq!(facts.clusters[cluster].hpa.as_ref().map(|hpa| hpa.bounds), Some(Bounds::pinned(1)));
                 }
-                Write::AddFinalizer | Write::HoldScheduling | Write::Retain => {}
+                Write::AddFinalizer | Write::HoldScheduling | Write::Retain { .. } => {}
                 Write::Unretain | Write::ResumeScheduling | Write::RemoveFinalizer => prop_assert!(false, "{write:?}"),
             }
         }

@@ -18,7 +18,7 @@ fn written_back(decision: &Decision) -> Option<&BTreeMap<String, u32>> {
         Write::WriteBack { clusters, .. } => Some(clusters),
         Write::AddFinalizer
         | Write::HoldScheduling
-        | Write::Retain
+        | Write::Retain { .. }
         | Write::EnsureHpa { .. }
         | Write::RemoveHpa { .. }
         | Write::Unretain
@@ -33,7 +33,7 @@ fn installed(decision: &Decision, name: &str) -> Option<Bounds> {
         Write::EnsureHpa { .. }
         | Write::AddFinalizer
         | Write::HoldScheduling
-        | Write::Retain
+        | Write::Retain { .. }
         | Write::RemoveHpa { .. }
         | Write::WriteBack { .. }
         | Write::Unretain

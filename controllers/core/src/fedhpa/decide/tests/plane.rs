@@ -128,6 +128,7 @@ impl Member {
             free: age.map_or(free.clone(), |age| free.aged(age)),
             workload: age.map_or(workload.clone(), |age| workload.aged(age)),
             retained: self.retained,
+            to_zero: false,
             left_out: Vec::new(),
             hpa: self.hpa.as_ref().map(|hpa| MemberHpa {
                 bounds: hpa.install.bounds,
@@ -202,7 +203,8 @@ impl Plane {
         let entries: BTreeMap<String, u32> =
             entries.map(|(name, replicas, _)| ((*name).to_owned(), *replicas)).collect();
         let replicas = entries.values().sum();
-        let template = Template { version: "1".into(), replicas, retained: false, no_requests: None };
+        let template =
+            Template { version: "1".into(), replicas, retained: false, to_zero: false, no_requests: None };
         let binding = Binding {
             version: "1".into(),
             replicas,
@@ -359,7 +361,10 @@ impl Plane {
             }
             Write::HoldScheduling => self.schedule(Scheduling::HeldByUs, "hold scheduling"),
             Write::ResumeScheduling => self.schedule(Scheduling::Free, "resume scheduling"),
-            Write::Retain => one(!std::mem::replace(&mut self.template().retained, true), "retain".into()),
+            Write::Retain { to_zero } => {
+                self.template().to_zero = *to_zero;
+                one(!std::mem::replace(&mut self.template().retained, true), "retain".into())
+            }
             Write::Unretain => one(std::mem::take(&mut self.template().retained), "unretain".into()),
             Write::EnsureHpa { cluster, install, .. } => {
                 let hpa = &mut self.member(cluster).hpa;

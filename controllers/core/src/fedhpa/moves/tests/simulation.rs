@@ -47,7 +47,17 @@ impl Shape {
             let (tier, floor, weight) = self.rules[index];
             let demand = self.loads[index];
             let open = u32::MAX;
-            Claim { tier, weight, floor, cap: open, ceiling: open, demand, thirst: 0, awake: demand > 0 }
+            Claim {
+                tier,
+                weight,
+                floor,
+                cap: open,
+                ceiling: open,
+                demand,
+                thirst: 0,
+                awake: demand > 0,
+                to_zero: false,
+            }
         };
         let claims = (0..NAMES.len()).filter(|index| candidates[*index]);
         let claims: BTreeMap<String, Claim> =
@@ -195,7 +205,7 @@ proptest! {
         });
         let claims = NAMES.iter().zip(&running).map(|(name, load)| {
             let open = u32::MAX;
-            let claim = Claim { tier: 0, weight: 1, floor: 0, cap: open, ceiling: open, demand: *load, thirst: 0, awake: true };
+            let claim = Claim { tier: 0, weight: 1, floor: 0, cap: open, ceiling: open, demand: *load, thirst: 0, awake: true, to_zero: false };
             ((*name).to_owned(), claim)
         });
         let claims = claims.collect();

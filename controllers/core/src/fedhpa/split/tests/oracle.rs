@@ -78,7 +78,17 @@ fn obliged() -> impl Strategy<Value = Vec<Claim>> {
     let claim = (0_u32..2, 1_u64..5, 1_u32..4, 1_u32..=LARGEST, 0_u32..6, 0_u32..3);
     let claim = claim.prop_filter_map("twelfths", |(tier, weight, floor, ceiling, demand, thirst)| {
         let floor = floor.min(ceiling);
-        Some(Claim { tier, weight, floor, ceiling, demand, thirst, cap: ceiling, awake: demand > 0 })
+        Some(Claim {
+            tier,
+            weight,
+            floor,
+            ceiling,
+            demand,
+            thirst,
+            cap: ceiling,
+            awake: demand > 0,
+            to_zero: false,
+        })
     });
     prop::collection::vec(claim, 1..=CLUSTERS)
 }

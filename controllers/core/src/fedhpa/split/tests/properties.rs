@@ -6,8 +6,8 @@ use super::*;
 
 fn claim() -> impl Strategy<Value = Claim> {
     let ceiling = prop_oneof![3 => 0_u32..200, 1 => Just(u32::MAX)];
-    (0_u32..3, 0_u64..1000, 0_u32..8, ceiling, 0_u32..60, 0_u32..10, any::<bool>()).prop_map(
-        |(tier, weight, floor, ceiling, demand, thirst, awake)| Claim {
+    (0_u32..3, 0_u64..1000, 0_u32..8, ceiling, 0_u32..60, 0_u32..10, any::<(bool, bool)>()).prop_map(
+        |(tier, weight, floor, ceiling, demand, thirst, (awake, to_zero))| Claim {
             tier,
             weight,
             floor: floor.saturating_sub(4).min(ceiling),
@@ -16,6 +16,7 @@ fn claim() -> impl Strategy<Value = Claim> {
             demand,
             thirst: thirst.min(demand),
             awake: awake || demand > 0,
+            to_zero,
         },
     )
 }
@@ -53,7 +54,8 @@ proptest! {
         of in fleet(), totals in totals(), floors in both(),
     ) {
         let (split, _) = divide(totals, &of, floors);
-        let needed: u32 = split.shares.iter().map(|(name, share)| of[name].floor.max(1).min(share.max)).sum();
+        let least = |claim: &Claim| claim.floor.max(u32::from(!claim.to_zero));
+        let needed: u32 = split.shares.iter().map(|(name, share)| least(&of[name]).min(share.max)).sum();
         prop_assert_eq!(split.totals().min, totals.min.max(needed).min(split.totals().max));
     }
 
@@ -61,7 +63,9 @@ proptest! {
     fn each_share_keeps_its_bounds(of in fleet(), totals in totals(), floors in both()) {
         let (split, reasons) = divide(totals, &of, floors);
         for (name, share) in &split.shares {
-            prop_assert!(1 <= share.min && share.min <= share.max && share.max <= of[name].ceiling, "{name} {share:?}");
+            let claim = &of[name];
+            prop_assert!(u32::from(!claim.to_zero) <= share.min && 1 <= share.max, "{name} {share:?}");
+            prop_assert!(share.min <= share.max && share.max <= claim.ceiling, "{name} {share:?}");
         }
         let floors_hold = of.iter().all(|(name, claim)| split.shares.get(name).map_or(0, |share| share.min) >= claim.floor);
         let floors_fit = of.values().map(|claim| u64::from(claim.demand.max(claim.floor).max(1).min(claim.ceiling))).sum::<u64>() <= u64::from(totals.max);
