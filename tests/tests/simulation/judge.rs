@@ -175,7 +175,7 @@ fn check_shares(stage: &Stage) -> Result<(), String> {
     if max + unplaced != wanted && !stranded {
         return Err(format!("maxes sum to {max}, {unplaced} are unplaced of {wanted}: {hpas:?}"));
     }
-    if min < number("/spec/minReplicas").min(max) {
+    if min < number("/spec/minReplicas").min(max).min(wanted - unplaced) {
         return Err(format!("mins sum to {min} of {}: {hpas:?}", number("/spec/minReplicas")));
     }
     let outside = hpas.iter().find(|(name, (min, max))| {

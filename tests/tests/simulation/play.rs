@@ -363,10 +363,11 @@ impl<'a> Player<'a> {
         if self.deleted {
             return;
         }
-        if self.stage.object(&FED_HPAS, "web").is_some() {
-            self.then(5, Then::Return);
-        } else {
-            self.stage.apply(&self.plan.fed_hpa.to_string()).await;
+        match self.stage.object(&FED_HPAS, "web") {
+            Some(old) if old.pointer("/metadata/deletionTimestamp").is_some() => self.then(5, Then::Return),
+            // It was deleted twice in a row.
+            Some(_) => {}
+            None => self.stage.apply(&self.plan.fed_hpa.to_string()).await,
         }
     }
 

@@ -93,6 +93,10 @@ struct Watched {
     apart_since: Option<DateTime<Utc>>,
     /// Whether the members have had their shares once.
     settled_once: bool,
+    /// Whether any member has run a replica.
+    ran_once: bool,
+    /// Whether all floors fit beside what runs, lately. Where they do not, they yield.
+    floors_fit: Recent<bool>,
     /// Promises that are broken at the moment: told once, not at every look.
     broken: Vec<&'static str>,
 }
@@ -282,6 +286,9 @@ impl Scene {
         let max = in_members(&HORIZONTAL_POD_AUTOSCALERS, &|hpa| number(hpa, "/spec/maxReplicas"));
         let stated = (unsigned(bounds.min_replicas), unsigned(bounds.max_replicas));
         let wanted = (unsigned(fed_hpa.spec.min_replicas), unsigned(fed_hpa.spec.max_replicas));
+        // What fits nowhere at all cannot be held as a min either.
+        let placed = stated.1.saturating_sub(status.unplaced.map_or(0, unsigned));
+        let stated = (stated.0.min(placed), stated.1);
         let unheard = status.observed_generation != metadata.generation;
         Some(Self {
             bounds: [stated].into_iter().chain(unheard.then_some(wanted)).collect(),
@@ -318,6 +325,12 @@ impl Scene {
         let pinned: u32 = self.hpas.values().filter(|(min, max)| min == max).map(|(_, max)| *max).sum();
         let leaving = self.hpas.iter().filter(|(member, _)| !self.sharing.contains(*member));
         self.kept().saturating_sub(min).min(pinned).max(leaving.map(|(_, (min, _))| *min).sum())
+    }
+
+    /// What runs in each member, at least its floor.
+    fn floors_and_running(&self) -> u32 {
+        let floor = |member: &String| self.limits.get(member).map_or(0, |(floor, _)| *floor);
+        self.running.iter().map(|(member, count)| (*count).max(floor(member))).sum()
     }
 
     fn running_sum(&self) -> u32 {
@@ -378,6 +391,10 @@ impl Watched {
         for (member, count) in &scene.running {
             self.counts.entry(member.clone()).or_default().see(now, *count);
         }
+        self.ran_once |= scene.running_sum() > 0;
+        if let Some((_, max)) = self.widest() {
+            self.floors_fit.see_for(STUCK_AFTER, now, scene.floors_and_running() <= max);
+        }
         self.settled_once |= scene.distributed && self.in_place(scene);
         let judged = hearing.controllers;
         let apart = judged && scene.synchronized && !scene.adds_up();
@@ -397,6 +414,7 @@ impl Watched {
     /// Nothing is promised for a while: everything starts anew after it.
     fn pause(&mut self) {
         self.settled_once = false;
+        self.floors_fit = Recent::default();
         self.bounds = Recent::default();
         self.limits = Recent::default();
         self.lent = Recent::default();
@@ -418,7 +436,7 @@ impl Watched {
             ("each member stays within its floor and cap", self.out_of_limits(scene, hearing)),
             ("template, binding and members agree", self.disagreement(scene, hearing, now)),
             ("nothing stays untrue", self.stuck(now)),
-            ("nothing scales to zero by accident", nothing_left(scene)),
+            ("nothing scales to zero by accident", nothing_left(scene).filter(|_| self.ran_once)),
         ];
         checks.into_iter().filter_map(|(promise, seen)| Some((promise, seen?))).collect()
     }
@@ -455,9 +473,11 @@ impl Watched {
         &self,
         mut hpas: impl Iterator<Item = (&'a String, &'a (u32, u32))>,
     ) -> Option<(&'a String, &'a (u32, u32))> {
+        let floors_fit = self.floors_fit.values().all(|fit| *fit);
         let fits = |member: &String, (min, max): (u32, u32)| {
             self.limits.values().any(|limits| {
                 let (floor, cap) = limits.get(member).copied().unwrap_or((0, u32::MAX));
+                let floor = if floors_fit { floor } else { 0 };
                 floor <= min && min <= max && max <= cap
             })
         };

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     policy::Bounds,
-    split::{Groups, Shares},
+    split::{Groups, Shares, total},
 };
 
 /// What a member cluster has of the workload.
@@ -222,6 +222,16 @@ impl<'a> Trader<'a> {
         }
     }
 
+    /// Its HPA has told nothing in the time in which it would have: it may not be there at all.
+    fn is_silent(&self, now: DateTime<Utc>) -> bool {
+        match &self.standing.presence {
+            Presence::Hpa(installed) => {
+                installed.confirmed.is_none() && !installed.within && now >= installed.settles_at()
+            }
+            Presence::Absent | Presence::Entry { .. } | Presence::Leaving(_) => false,
+        }
+    }
+
     /// What a receiver's min will surely be without any more max, beyond what it surely is.
     fn coming_min(&self, now: DateTime<Utc>) -> u32 {
         let stays = self.adjustable() && self.target.max > 0 && self.new.min <= self.target.min;
@@ -268,6 +278,8 @@ impl<'a> Floor<'a> {
         standings: &'a BTreeMap<String, Standing>,
         now: DateTime<Utc>,
     ) -> Self {
+        // Where caps and rooms allow less than the total min, they go first.
+        let totals = Bounds { min: totals.min.min(total(target).min), ..totals };
         let traders = standings
             .iter()
             .map(|(name, standing)| {
@@ -285,9 +297,11 @@ impl<'a> Floor<'a> {
         let mut kept = self.beyond_min(|trader| trader.kept_min(now));
         for trader in self.traders.iter_mut().filter(|trader| trader.adjustable()) {
             let wanted = trader.new.min.saturating_sub(trader.aim().min);
-            // A min that is not kept yet was not counted, so giving it up costs nothing.
+            // A min that is not kept yet was not counted, so giving it up costs nothing; but one that is on its way may
+            // arrive before what is to replace it.
             let unsure = trader.new.min.saturating_sub(trader.sure_min(now));
-            let unkept = trader.new.min.saturating_sub(trader.kept_min(now));
+            let unkept =
+                if trader.is_silent(now) { trader.new.min.saturating_sub(trader.kept_min(now)) } else { 0 };
             let given = wanted.min(sure.saturating_add(unsure)).min(kept.saturating_add(unkept));
             sure -= given.saturating_sub(unsure);
             kept -= given.saturating_sub(unkept);
@@ -301,24 +315,21 @@ impl<'a> Floor<'a> {
         saturating(sum.saturating_sub(u64::from(self.totals.min)))
     }
 
-    /// Maxes go down to the target, not below the min nor below what runs, unless that has to go and fits elsewhere.
-    /// Then it goes as fast as others have headroom for it; where they get that only by what is given, a quarter at a
+    /// Maxes go down to the target, not below the min nor below what runs, unless that has to go. As far as it fits
+    /// elsewhere it goes as fast as others have headroom for it; where they get that only by what is given, a quarter at a
     /// time.
     fn lower_maxes(&mut self) {
         let mut spare = self.spare(|_| true);
         let mut headroom: u64 = self.traders.iter().map(Trader::headroom).sum();
         for trader in self.traders.iter_mut().filter(|trader| trader.above_aim()) {
             let load = trader.standing.load.min(trader.new.max);
-            let excess = load.saturating_sub(trader.target.max);
             let has_to_go = trader.target.max == 0 || trader.standing.homeward;
-            let mut kept = load;
-            if has_to_go && spare >= u64::from(excess) {
-                let goes = excess.min(saturating(headroom).max(load.div_ceil(4)));
-                spare -= u64::from(excess);
-                headroom = headroom.saturating_sub(u64::from(goes));
-                kept -= goes;
-            }
-            trader.new.max = trader.aim().max.max(trader.new.min).max(kept);
+            let excess = if has_to_go { load.saturating_sub(trader.target.max) } else { 0 };
+            let gives = excess.min(saturating(spare));
+            let goes = gives.min(saturating(headroom).max(load.div_ceil(4)));
+            spare -= u64::from(gives);
+            headroom = headroom.saturating_sub(u64::from(goes));
+            trader.new.max = trader.aim().max.max(trader.new.min).max(load - goes);
         }
     }
 

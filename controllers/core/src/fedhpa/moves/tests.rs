@@ -220,8 +220,10 @@ fn a_total_that_fell_to_what_runs_cuts_nothing_that_runs() {
 
 #[test]
 fn a_min_is_lowered_only_as_far_as_the_others_keep_the_total() {
-    let fleet = [(hpa(bounds(5, 10), 6), (1, 10)), (hpa(bounds(5, 10), 6), (3, 10))];
-    assert_eq!(told((8, 20), fleet), "a 3..10");
+    let fleet = [(hpa(bounds(5, 10), 6), (5, 10)), (hpa(bounds(5, 10), 6), (3, 10))];
+    assert_eq!(told((8, 20), fleet), "b 3..10");
+    let fleet = [(hpa(bounds(4, 10), 6), (5, 10)), (hpa(bounds(5, 10), 6), (3, 10))];
+    assert_eq!(told((8, 20), fleet), "a 5..10, b 4..10", "the last of it when a has taken it over");
 }
 
 #[test]
@@ -262,9 +264,9 @@ fn a_cluster_without_an_hpa_that_cannot_leave_at_once_shrinks_by_one() {
     assert_eq!(told((1, 10), [full, (unprepared(3), (0, 0))]), "rest, stranded b");
     let needed = (hpa(bounds(2, 4), 3), (4, 8));
     assert_eq!(
-        told((5, 8), [needed, (entry(5), (0, 0))]),
-        "a 4..4, b 3..3, surge 1",
-        "as far as a's min replaces its own"
+        told((4, 8), [needed, (entry(5), (0, 0))]),
+        "a 4..4, b 2..3, surge 1",
+        "its min as far as a's replaces it"
     );
 }
 
@@ -273,6 +275,12 @@ fn an_hpa_goes_when_the_binding_says_the_one_replica_that_is_left() {
     let first = (hpa(bounds(1, 6), 3), (1, 10));
     let unwritten = Standing { entry: 3, ..hpa(bounds(1, 1), 1) };
     assert_eq!(told((1, 10), [first.clone(), (unwritten, (0, 0))]), "a 1..9");
+}
+
+#[test]
+fn a_cap_goes_before_a_total_min_that_fits_nowhere() {
+    let fleet = [(hpa(bounds(7, 7), 5), (5, 5)), (hpa(bounds(3, 3), 3), (3, 3))];
+    assert_eq!(told((13, 16), fleet), "a 5..5");
 }
 
 #[test]
@@ -286,7 +294,7 @@ fn a_surge_lets_mins_be_taken_over_and_gives_no_headroom() {
 fn two_clusters_that_leave_do_not_count_on_the_same_room() {
     let fleet =
         [(hpa(bounds(1, 9), 5), (0, 0)), (hpa(bounds(1, 9), 5), (0, 0)), (hpa(bounds(1, 12), 4), (3, 10))];
-    assert_eq!(told((3, 30), fleet), "a 1..1, b 1..5, c 3..10");
+    assert_eq!(told((3, 30), fleet), "a 1..1, b 1..4, c 3..10");
 }
 
 #[test]
