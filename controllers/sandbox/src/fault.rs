@@ -20,6 +20,8 @@ use rand_chacha::{
 };
 use tokio::sync::{Notify, watch};
 
+use crate::apiserver::ApiError;
+
 use self::wire::Watching;
 pub use self::wire::{FaultyService, Undelivered};
 
@@ -101,6 +103,7 @@ impl Gate {
 #[derive(Debug, Clone)]
 enum PlannedKind {
     Answer(StatusCode),
+    Refuse(ApiError),
     /// The request takes effect, and its answer is lost.
     LoseAnswer,
     /// A read gets the oldest answer that is still known of its path.
@@ -224,6 +227,11 @@ impl Faults {
     /// The next `times` matching requests are answered with `code` and do not reach the server.
     pub fn answer(&self, which: Which, code: StatusCode, times: u32) {
         self.plan(which, times, PlannedKind::Answer(code));
+    }
+
+    /// The next `times` matching requests are refused in these words and do not reach the server.
+    pub fn refuse(&self, which: Which, refusal: ApiError, times: u32) {
+        self.plan(which, times, PlannedKind::Refuse(refusal));
     }
 
     /// The next `times` matching requests take effect, but their answers are lost: the client is told of a timeout.
@@ -351,6 +359,7 @@ impl Faults {
         for planned in &mut script.planned {
             let for_watches = match planned.kind {
                 PlannedKind::Answer(_)
+                | PlannedKind::Refuse(_)
                 | PlannedKind::Delay(_)
                 | PlannedKind::LoseAnswer
                 | PlannedKind::Stale

@@ -1,13 +1,20 @@
 //! An API server that misbehaves, and a member that cannot be reached.
 
 use fedscaler_cmd::sandbox::audit::Attendance;
+use fedscaler_karmada::types::ResourceBinding;
 use fedscaler_sandbox::{
+    apiserver::ApiError,
     demand::{Interpolation, Trace},
     fault::Which,
     member::traffic::{Demand, Workload},
 };
 use fedscaler_tests::stage::Stage;
 use http::{Method, StatusCode};
+use kube::{
+    Api,
+    api::{Patch, PatchParams},
+};
+use serde_json::json;
 
 use super::{assert_in_order, at_rest};
 
@@ -27,6 +34,56 @@ async fn conflicts_and_failures_of_the_server_only_delay() {
     stage.run(400).await;
     assert_in_order(&stage);
     assert!(stage.numbers().template >= 20, "{:?}", stage.numbers());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_quota_that_refuses_the_true_numbers_is_a_condition_until_it_allows_them() {
+    let mut stage = at_rest(9).await;
+    let quota = ApiError::new(StatusCode::FORBIDDEN, "QuotaExceeded", "web exceeds the quota of team-a");
+    stage.faults.refuse(Which::of(Method::PATCH, "/resourcebindings/web-deployment"), quota, u32::MAX);
+    stage.world.set_demand(demand(15_000));
+    stage.run(45).await;
+    let (status, reason, message) = stage.condition("Synchronized").unwrap();
+    assert_eq!((status.as_str(), reason.as_str()), ("False", "QuotaExceeded"), "{message}");
+    assert!(
+        message.contains("the control plane refuses the true numbers: web exceeds the quota"),
+        "{message}"
+    );
+    assert!(stage.numbers().members.values().sum::<u64>() >= 15, "members scale all the same");
+    stage.attended(Attendance::Hindered);
+    stage.faults.calm();
+    stage.run(600).await;
+    stage.attended(Attendance::Present);
+    assert_in_order(&stage);
+}
+
+const COUNTER: &str = "fedhpa_reschedules_observed_total";
+
+/// The line of a metric without labels.
+fn metric(stage: &Stage, name: &str) -> String {
+    let text = stage.metrics.render().unwrap();
+    let line = text.lines().find(|line| line.starts_with(name));
+    line.unwrap_or_else(|| panic!("no {name}")).to_owned()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_division_by_the_scheduler_while_we_hold_is_counted_and_put_right() {
+    let mut stage = at_rest(12).await;
+    let before = stage.numbers();
+    assert_eq!(metric(&stage, COUNTER), format!("{COUNTER} 0"));
+    // Somebody lets the scheduler divide though we hold it, and gives it a reason to.
+    let bindings: Api<ResourceBinding> = Api::default_namespaced(stage.user.clone());
+    let freed =
+        json!({"spec": {"suspension": null, "rescheduleTriggeredAt": stage.clock.now().to_rfc3339()}});
+    let gate = stage.faults.hold(Which::of(Method::PATCH, "/resourcebindings/web-deployment"));
+    bindings.patch("web-deployment", &PatchParams::default(), &Patch::Merge(&freed)).await.unwrap();
+    stage.run(2).await;
+    gate.open();
+    stage.run(120).await;
+    assert_eq!(metric(&stage, COUNTER), format!("{COUNTER} 1"));
+    assert_eq!(stage.reschedules(), 1);
+    assert!(stage.numbers().agree(), "{:?}", stage.numbers());
+    assert_eq!(stage.numbers().members, before.members, "nothing moved in the members");
 }
 
 /// Rises from 9 to 42 replicas in half an hour and is back at 26 ten minutes before the hour is over.

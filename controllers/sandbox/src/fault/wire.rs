@@ -103,6 +103,9 @@ impl Faults {
                     gate.opened.notified().await;
                 }
                 PlannedKind::Answer(code) => return Ok(refused(*code)),
+                PlannedKind::Refuse(refusal) => {
+                    return Ok(answer(refusal.code(), refusal.status().to_string()));
+                }
                 PlannedKind::ExpireWatch => return Ok(expired_watch()),
                 PlannedKind::Stale
                 | PlannedKind::LoseAnswer
@@ -205,6 +208,7 @@ impl Faults {
                 PlannedKind::DropEvents(events) => lost += *events as usize,
                 PlannedKind::DelayEvents(delay) => own += *delay,
                 PlannedKind::Answer(_)
+                | PlannedKind::Refuse(_)
                 | PlannedKind::LoseAnswer
                 | PlannedKind::Stale
                 | PlannedKind::Hold(_)
