@@ -246,7 +246,8 @@ pub struct ClusterRule {
     #[serde(default)]
     #[schemars(range(min = 0, max = 2_147_483_647))]
     pub min_replicas: i32,
-    /// Most replicas in each such cluster; 0 keeps the cluster out. Absent: no limit but the total.
+    /// Most replicas in each such cluster, what runs above it is cut; 0 keeps the cluster out. Absent: no limit but the
+    /// total.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 2_147_483_647))]
     pub max_replicas: Option<i32>,

@@ -85,6 +85,8 @@ struct Watched {
     limits: Recent<BTreeMap<String, (u32, u32)>>,
     /// What was lent beyond the max lately: a member gives it back a sync after its HPA is told to.
     lent: Recent<u32>,
+    /// Since when it is looked at without a pause.
+    seen_since: Option<DateTime<Utc>>,
     /// Recent counts by member.
     counts: BTreeMap<String, Recent<u32>>,
     /// Since when its numbers are not said to be true.
@@ -382,6 +384,7 @@ impl Watched {
     }
 
     fn see(&mut self, scene: &Scene, hearing: &Hearing, now: DateTime<Utc>) {
+        self.seen_since.get_or_insert(now);
         self.bounds.see(now, scene.bounds.clone());
         // A cluster comes under a lower cap, or above a higher floor, as fast as share moves.
         self.limits.see_for(STUCK_AFTER, now, scene.limits.clone());
@@ -414,6 +417,7 @@ impl Watched {
     /// Nothing is promised for a while: everything starts anew after it.
     fn pause(&mut self) {
         self.settled_once = false;
+        self.seen_since = None;
         self.floors_fit = Recent::default();
         self.bounds = Recent::default();
         self.limits = Recent::default();
@@ -500,7 +504,9 @@ impl Watched {
     /// Only while the FedHPA says that the numbers are true, and after the moment that a round takes: the status comes
     /// last, so it speaks of a moment ago.
     fn disagreement(&self, scene: &Scene, hearing: &Hearing, now: DateTime<Utc>) -> Option<String> {
-        if !scene.synchronized || !hearing.controllers {
+        // What was the case before is not known for a moment after a pause.
+        let known = self.seen_since.is_some_and(|since| now - since > FOLLOWS_WITHIN);
+        if !known || !scene.synchronized || !hearing.controllers {
             return None;
         }
         if self.apart_since.is_some_and(|since| now - since > FOLLOWS_WITHIN) {
