@@ -391,6 +391,8 @@ impl Watched {
         if let Some((min, _)) = self.widest() {
             self.lent.see(now, scene.lent(min));
         }
+        // A cluster that sleeps begins anew when it wakes.
+        self.counts.retain(|member, _| scene.running.contains_key(member));
         for (member, count) in &scene.running {
             self.counts.entry(member.clone()).or_default().see(now, *count);
         }

@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 
 use super::{
     bounds::{self, InForce, Yielded},
+    claims::{self, Roll, Rolled},
     counts::{Count, count},
     cover::{self, Cover, steerable},
     decision::{Decision, FedHpaCondition as Condition, Part, Write},
@@ -17,7 +18,7 @@ use super::{
     },
     homing,
     moves::{self, Install, Installed, Presence, Standing, Step},
-    policy::{Bounds, Policy, Strategy},
+    policy::{Bounds, Policy},
     rebalance::{self, InForceSplit, Verdict},
     release, report,
     split::{self, Claim, Floors, Groups, Shares},
@@ -220,9 +221,8 @@ impl Steady<'_> {
         counts: &BTreeMap<String, Count>,
         decision: &mut Decision,
     ) -> (InForceSplit, BTreeSet<String>) {
-        decision.saturated = self.saturated();
-        let mut unknown = Vec::new();
-        let claims = self.claims(in_force.bounds.max, counts, &decision.saturated, &mut unknown);
+        decision.saturated = claims::saturated(self.facts);
+        let Rolled { claims, unknown } = self.roll(counts).call(in_force.bounds.max, &decision.saturated);
         if !unknown.is_empty() {
             decision.trail.note(Reason::RoomUnknown { clusters: unknown });
         }
@@ -238,6 +238,10 @@ impl Steady<'_> {
                 (self.reconsider(previous, divided, counts, decision), homeward)
             }
         }
+    }
+
+    fn roll<'b>(&'b self, counts: &'b BTreeMap<String, Count>) -> Roll<'b> {
+        Roll { policy: self.policy, facts: self.facts, binding: self.binding, counts }
     }
 
     /// Keeps the split in force or takes the ideal.
@@ -257,6 +261,7 @@ impl Steady<'_> {
             Floors::ByWeight,
             &mut Trail::default(),
         );
+        let above = claims::above(previous, self.facts);
         let question = rebalance::Question {
             previous,
             ideal: &ideal,
@@ -264,6 +269,7 @@ impl Steady<'_> {
             fingerprint: &divided.fingerprint,
             claims: &divided.claims,
             saturated: &decision.saturated,
+            above: &above,
             cover: left,
             now: self.facts.now,
         };
@@ -312,64 +318,6 @@ impl Steady<'_> {
         }
     }
 
-    /// Clusters whose HPA has reached its whole share and would go higher.
-    fn saturated(&self) -> BTreeSet<String> {
-        let Some(split) = &self.facts.memory.split else { return BTreeSet::new() };
-        let full = |(name, cluster): (&String, &Cluster)| {
-            let report = cluster.hpa.as_ref()?.report.fresh()?;
-            let share = split.shares.get(name).filter(|share| share.max > 0)?;
-            // At a pinned share, wanting the max says nothing.
-            let capped = report.capped.unwrap_or(share.min < share.max);
-            // More than the share was wanted before the share was in force.
-            (capped && report.desired == share.max).then(|| name.clone())
-        };
-        self.facts.clusters.iter().filter_map(full).collect()
-    }
-
-    fn claims(
-        &self,
-        max: u32,
-        counts: &BTreeMap<String, Count>,
-        saturated: &BTreeSet<String>,
-        unknown: &mut Vec<String>,
-    ) -> BTreeMap<String, Claim> {
-        let mut claims = BTreeMap::new();
-        for (name, cluster) in &self.facts.clusters {
-            if cluster.candidacy != Candidacy::Candidate || !steerable(cluster) {
-                continue;
-            }
-            let Some(terms) = self.policy.distribution.terms(name, &cluster.labels) else { continue };
-            let room = room(cluster, counts.get(name), self.policy.reserve_percent);
-            if room.is_none() && !terms.elastic {
-                unknown.push(name.clone());
-            }
-            let limit = if terms.elastic { None } else { room };
-            let cap = terms.cap.unwrap_or(u32::MAX);
-            let ceiling = limit.unwrap_or(u32::MAX).min(cap);
-            let load = counts.get(name).map_or(0, |count| count.load);
-            let thirst = if saturated.contains(name) { rebalance::saturation_bonus(load) } else { 0 };
-            let weight = match self.policy.distribution.strategy {
-                Strategy::Capacity => u64::from(limit.unwrap_or(max).min(ceiling)) * u64::from(terms.weight),
-                Strategy::Weighted => u64::from(terms.weight),
-                Strategy::Even => 1,
-            };
-            let claim = Claim {
-                tier: terms.tier,
-                weight,
-                floor: terms.floor.min(ceiling),
-                cap,
-                ceiling,
-                demand: load,
-                thirst,
-                awake: cluster.hpa.is_some()
-                    || self.binding.clusters.get(name).is_some_and(|entry| *entry > 0),
-                to_zero: cluster.to_zero,
-            };
-            claims.insert(name.clone(), claim);
-        }
-        claims
-    }
-
     fn step(
         &self,
         totals: Bounds,
@@ -396,19 +344,8 @@ impl Steady<'_> {
             None => Presence::Entry { prepared: self.prepared(cluster) },
         };
         let ready = cluster.workload.known().map_or(0, |workload| workload.ready);
-        let load = count.map_or(entry, |count| self.held_load(name, cluster, count));
+        let load = count.map_or(entry, |count| claims::held_load(self.policy, name, cluster, count));
         Standing { presence, entry, load, homeward: false, ready }
-    }
-
-    /// What runs or is wanted there, as far as cap and room allow: neither what the user forbids nor a pod that no node
-    /// takes must hold share for ever.
-    fn held_load(&self, name: &str, cluster: &Cluster, count: &Count) -> u32 {
-        let terms = self.policy.distribution.terms(name, &cluster.labels);
-        let capped = terms.and_then(|terms| terms.cap).map_or(count.load, |cap| cap.min(count.load));
-        if terms.is_some_and(|terms| terms.elastic) {
-            return capped;
-        }
-        room(cluster, Some(count), self.policy.reserve_percent).map_or(capped, |room| room.min(capped))
     }
 
     /// An HPA would work there, scheduling is held, and the workload was seen there under a Work that retains its
@@ -548,16 +485,6 @@ pub(super) fn write(question: &write_back::Question<'_>) -> Write {
         binding_version: question.binding.version.clone(),
         template_version: question.template.version.clone(),
     }
-}
-
-/// Replicas a cluster can hold: those that have a node, and those that fit on top.
-pub(super) fn room(cluster: &Cluster, count: Option<&Count>, reserve_percent: u32) -> Option<u32> {
-    let free = cluster.free.known()?;
-    let running = count.map_or(0, |count| count.replicas);
-    let ready = cluster.workload.known().map_or(running, |workload| workload.ready.min(running));
-    let held = running - (running - ready).min(free.unbound);
-    let usable = u64::from(free.fit) * u64::from(100_u32.saturating_sub(reserve_percent)) / 100;
-    Some(held.saturating_add(u32::try_from(usable).unwrap_or(u32::MAX)))
 }
 
 /// Identifies what a split was made under, so that an edit is told from a change of facts (FNV-1a, 64 bit).

@@ -431,7 +431,7 @@ impl<'a> Floor<'a> {
                 Presence::Absent if trader.new.max > 0 => {
                     step.wake.insert(name(), trader.new.max);
                 }
-                Presence::Entry { .. } if trader.target.max == 0 && exits.grant(trader, self.now) => {
+                Presence::Entry { .. } if trader.target.max == 0 && exits.grant(trader) => {
                     step.vacate.insert(name());
                 }
                 Presence::Entry { prepared: true } => {
@@ -459,7 +459,7 @@ impl<'a> Floor<'a> {
     /// there any more but the binding, so that one says so first.
     fn adjust(&self, step: &mut Step, trader: &Trader<'_>, installed: &Installed, exits: &mut Exits) {
         let last = trader.target.max == 0 && trader.old.max == 1 && trader.standing.entry <= 1;
-        if last && installed.settled(self.now) && exits.grant(trader, self.now) {
+        if last && installed.settled(self.now) && exits.grant(trader) {
             step.remove.insert(trader.name.to_owned());
         } else if trader.new != trader.old {
             let before = Bounds {
@@ -515,8 +515,8 @@ struct Exits {
 
 impl Exits {
     /// Whether a cluster may go; if so what it kept and ran is gone.
-    fn grant(&mut self, trader: &Trader<'_>, now: DateTime<Utc>) -> bool {
-        let kept = u64::from(trader.sure_min(now).min(trader.new.min));
+    fn grant(&mut self, trader: &Trader<'_>) -> bool {
+        let kept = u64::from(trader.new.min);
         let runs = match trader.standing.presence {
             Presence::Entry { .. } => u64::from(trader.standing.entry),
             Presence::Hpa(_) | Presence::Absent | Presence::Leaving(_) => 1,

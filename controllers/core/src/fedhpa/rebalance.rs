@@ -53,6 +53,8 @@ pub struct Question<'a> {
     pub claims: &'a BTreeMap<String, Claim>,
     /// Clusters at their max that want more.
     pub saturated: &'a BTreeSet<String>,
+    /// Clusters whose max has not come down to their share yet.
+    pub above: &'a BTreeSet<String>,
     /// What is left of the cover that the split in force gives.
     pub cover: Option<Cover>,
     /// The time of the decision.
@@ -133,6 +135,9 @@ fn outgrown(question: &Question<'_>, gained: &[String]) -> Vec<String> {
         return Vec::new();
     }
     let exceeds = |name: &&String| {
+        if !question.above.contains(*name) {
+            return false;
+        }
         let share = question.previous.shares.get(*name).map_or(0, |share| share.max);
         question.claims.get(*name).is_some_and(|claim| runs(claim) > share)
     };

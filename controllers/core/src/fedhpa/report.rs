@@ -5,9 +5,10 @@
 use std::collections::BTreeMap;
 
 use super::{
+    claims::room,
     counts::{Basis, Count},
     cover::steerable,
-    decide::{has_hpa, room},
+    decide::has_hpa,
     decision::{ClusterView, Decision, FedHpaCondition as Condition, Phase},
     facts::{Blocked, Candidacy, Cluster, Customization, Facts},
     moves::Step,

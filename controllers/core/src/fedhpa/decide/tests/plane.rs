@@ -8,7 +8,7 @@ use crate::{
     fedhpa::{
         bounds::Published,
         facts::{MemberWorkload, Memory, Round},
-        policy::{Adoption, ClusterRule, Distribution, Rebalance, RebalanceMode, Selects, Terms},
+        policy::{Adoption, ClusterRule, Distribution, Rebalance, RebalanceMode, Selects, Strategy, Terms},
     },
     reading::{Dark, Reading},
     room::{Free, RoomSource},

@@ -7,7 +7,7 @@ use super::{
     story::Story,
     *,
 };
-use crate::fedhpa::policy::{Distribution, Terms};
+use crate::fedhpa::policy::{Distribution, Strategy, Terms};
 
 /// Two clusters of our own and one of the cloud's, which is only for what they cannot hold.
 fn tiered() -> Plane {
