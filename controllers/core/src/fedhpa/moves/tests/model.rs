@@ -49,7 +49,7 @@ pub(super) struct Member {
     pub(super) slowness: u32,
     pub(super) entry: u32,
     pub(super) prepared_at: i64,
-    /// When each pod is ready, oldest first.
+    /// When each pod is ready.
     pub(super) pods: Vec<i64>,
     pub(super) hpa: Option<Hpa>,
 }
@@ -95,6 +95,8 @@ impl Member {
     }
 
     fn scale(&mut self, to: u32, now: i64, dice: &mut Dice) {
+        // A ReplicaSet gives up pods that are not ready before those that are.
+        self.pods.sort_unstable();
         self.pods.truncate(usize::try_from(to).unwrap());
         while self.running() < to {
             let ready = now + dice.seconds(self.slowness);
