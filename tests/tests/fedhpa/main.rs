@@ -5,6 +5,7 @@ mod equal;
 mod faults;
 mod input;
 mod life;
+mod placement;
 mod scaling;
 
 use fedscaler_tests::stage::Stage;
