@@ -1,10 +1,10 @@
 //! The placement changes under a FedHPA that holds scheduling: following it is ours then.
 
-use fedscaler_karmada::types::ResourceBinding;
+use fedscaler_karmada::types::{Cluster, ResourceBinding};
 use fedscaler_tests::stage::{FED_HPAS, Stage};
 use kube::{
     Api,
-    api::{Patch, PatchParams},
+    api::{DeleteParams, Patch, PatchParams},
 };
 use serde_json::{Value, json};
 
@@ -42,6 +42,27 @@ async fn a_cluster_that_the_policy_drops_gives_everything_up_in_steps_and_gets_i
     stage.run(1200).await;
     assert_in_order(&stage);
     assert_ne!(phase(&stage, "cloud"), "none", "it may be used again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cluster_that_is_unjoined_is_covered_by_the_others_and_forgotten() {
+    let mut stage = at_rest(20).await;
+    let before = stage.numbers();
+    let clusters: Api<Cluster> = Api::all(stage.user.clone());
+    clusters.delete("cloud", &DeleteParams::default()).await.unwrap();
+    stage.run(600).await;
+    let status = stage.object(&FED_HPAS, "web").unwrap();
+    assert_eq!(phase(&stage, "cloud"), "none", "{status}");
+    let numbers = stage.numbers();
+    assert!(!numbers.clusters.contains_key("cloud"), "{numbers:?}");
+    assert_eq!(numbers.template, numbers.clusters.values().sum::<u64>(), "{numbers:?}");
+    assert!(numbers.template >= before.template - before.members["cloud"], "{numbers:?}");
+    assert_eq!(stage.reschedules(), 0);
+    assert_eq!(
+        status["status"]["unplaced"].as_u64().unwrap()
+            + status["status"]["totals"]["maxReplicas"].as_u64().unwrap(),
+        60
+    );
 }
 
 #[tokio::test(start_paused = true)]
