@@ -222,6 +222,11 @@ impl<'a> Trader<'a> {
         }
     }
 
+    /// What of its min it surely keeps after this step.
+    fn keeps(&self, now: DateTime<Utc>) -> u64 {
+        u64::from(self.sure_min(now).min(self.new.min))
+    }
+
     /// Its HPA has told nothing in the time in which it would have: it may not be there at all.
     fn is_silent(&self, now: DateTime<Utc>) -> bool {
         match &self.standing.presence {
@@ -361,11 +366,10 @@ impl<'a> Floor<'a> {
         self.traders.iter().map(|trader| u64::from(trader.new.max)).sum()
     }
 
-    /// By how much the sure mins, after this step's lowering, exceed the total min.
-    fn slack(&self) -> u64 {
-        let kept = |trader: &Trader<'_>| u64::from(trader.sure_min(self.now).min(trader.new.min));
-        let sure: u64 = self.traders.iter().map(kept).sum();
-        sure.saturating_sub(u64::from(self.totals.min))
+    /// By how much the sure mins, after this step's lowering, exceed the total min; `None` where they fall short of it.
+    fn slack(&self) -> Option<u64> {
+        let sure: u64 = self.traders.iter().map(|trader| trader.keeps(self.now)).sum();
+        sure.checked_sub(u64::from(self.totals.min))
     }
 
     /// The slack once the mins that can go up without any more max are sure.
@@ -431,7 +435,7 @@ impl<'a> Floor<'a> {
                 Presence::Absent if trader.new.max > 0 => {
                     step.wake.insert(name(), trader.new.max);
                 }
-                Presence::Entry { .. } if trader.target.max == 0 && exits.grant(trader) => {
+                Presence::Entry { .. } if trader.target.max == 0 && exits.grant(trader, self.now) => {
                     step.vacate.insert(name());
                 }
                 Presence::Entry { prepared: true } => {
@@ -459,7 +463,7 @@ impl<'a> Floor<'a> {
     /// there any more but the binding, so that one says so first.
     fn adjust(&self, step: &mut Step, trader: &Trader<'_>, installed: &Installed, exits: &mut Exits) {
         let last = trader.target.max == 0 && trader.old.max == 1 && trader.standing.entry <= 1;
-        if last && installed.settled(self.now) && exits.grant(trader) {
+        if last && installed.settled(self.now) && exits.grant(trader, self.now) {
             step.remove.insert(trader.name.to_owned());
         } else if trader.new != trader.old {
             let before = Bounds {
@@ -505,8 +509,8 @@ impl<'a> Floor<'a> {
 
 /// What may still be given up by clusters that go to sleep.
 struct Exits {
-    /// By how much the sure mins, after this step's lowering, exceed the total min.
-    slack: u64,
+    /// By how much the sure mins, after this step's lowering, exceed the total min, if they come up to it.
+    slack: Option<u64>,
     /// Load that clusters with an HPA could take over, or that exceeds the total.
     spare: u64,
     /// Clusters that the policy can do without.
@@ -515,15 +519,15 @@ struct Exits {
 
 impl Exits {
     /// Whether a cluster may go; if so what it kept and ran is gone.
-    fn grant(&mut self, trader: &Trader<'_>) -> bool {
-        let kept = u64::from(trader.new.min);
+    fn grant(&mut self, trader: &Trader<'_>, now: DateTime<Utc>) -> bool {
+        let slack = self.slack.and_then(|slack| slack.checked_sub(trader.keeps(now)));
         let runs = match trader.standing.presence {
             Presence::Entry { .. } => u64::from(trader.standing.entry),
             Presence::Hpa(_) | Presence::Absent | Presence::Leaving(_) => 1,
         };
-        let granted = self.clusters > 0 && self.slack >= kept && self.spare >= runs;
+        let granted = self.clusters > 0 && slack.is_some() && self.spare >= runs;
         if granted {
-            self.slack -= kept;
+            self.slack = slack;
             self.spare -= runs;
             self.clusters -= 1;
         }

@@ -291,6 +291,17 @@ fn a_surge_lets_mins_be_taken_over_and_gives_no_headroom() {
 }
 
 #[test]
+fn a_last_replica_that_no_node_takes_holds_nobody_up() {
+    let pending = Standing { ready: 0, load: 0, ..edited(bounds(1, 1), bounds(0, 1), 60, 1) };
+    let fleet = [(hpa(bounds(13, 28), 14), (13, 28)), (confirmed(pending), (0, 0))];
+    assert_eq!(told((13, 35), fleet), "remove b");
+    let left = Standing { ready: 0, load: 0, ..entry(1) };
+    assert_eq!(told((13, 35), [(hpa(bounds(13, 28), 14), (13, 28)), (left.clone(), (0, 0))]), "vacate b");
+    let short = Standing { ready: 12, ..hpa(bounds(13, 28), 13) };
+    assert_ne!(told((14, 35), [(short, (14, 28)), (left, (0, 0))]), "vacate b", "others do not hold the min");
+}
+
+#[test]
 fn two_clusters_that_leave_do_not_count_on_the_same_room() {
     let fleet =
         [(hpa(bounds(1, 9), 5), (0, 0)), (hpa(bounds(1, 9), 5), (0, 0)), (hpa(bounds(1, 12), 4), (3, 10))];
