@@ -346,10 +346,16 @@ fn sharing(status: &FedHpaStatus) -> BTreeSet<String> {
 }
 
 fn limits(fed_hpa: &FedHpa) -> BTreeMap<String, (u32, u32)> {
+    // A floor yields to room, which only the status tells.
+    let reported = fed_hpa.status.iter().flat_map(|status| &status.clusters);
+    let rooms: BTreeMap<&str, u32> =
+        reported.filter_map(|cluster| Some((cluster.name.as_str(), unsigned(cluster.room?)))).collect();
     let rules = fed_hpa.spec.distribution.clusters.iter();
     let named = rules.filter_map(|rule| {
         let cap = rule.max_replicas.map_or(u32::MAX, unsigned);
-        Some((rule.name.clone()?, (unsigned(rule.min_replicas), cap)))
+        let name = rule.name.clone()?;
+        let room = rooms.get(name.as_str()).copied().unwrap_or(u32::MAX);
+        Some((name, (unsigned(rule.min_replicas).min(room), cap)))
     });
     named.collect()
 }
