@@ -6,6 +6,7 @@
 pub mod conditions;
 pub mod cronhpa;
 pub mod fedhpa;
+pub mod lease;
 pub mod reading;
 pub mod room;
 pub mod schedule;

@@ -145,9 +145,16 @@ where
 
     /// Starts only when this cache is synced as well.
     #[must_use]
-    pub fn after<O: Send + Sync + 'static>(mut self, cache: &Cache<O>) -> Self {
+    pub fn after<O: Send + Sync + 'static>(self, cache: &Cache<O>) -> Self {
         let cache = cache.clone();
-        self.first.push(async move { cache.synced().await }.boxed());
+        self.once(async move { cache.synced().await })
+    }
+
+    /// Starts only when this has come as well. What wakes objects until then is heard, so that a process that waits to
+    /// lead knows all there is to do when it does.
+    #[must_use]
+    pub fn once(mut self, condition: impl Future<Output = ()> + Send + 'static) -> Self {
+        self.first.push(condition.boxed());
         self
     }
 
@@ -166,17 +173,21 @@ where
     }
 
     /// Runs until `shutdown` resolves; then what is running is finished and nothing new is begun.
-    pub async fn run<C, F, Fut, E>(self, context: Arc<C>, reconcile: F, shutdown: impl Future<Output = ()>)
+    pub async fn run<C, F, Fut, E>(mut self, context: Arc<C>, reconcile: F, shutdown: impl Future<Output = ()>)
     where
         F: Fn(Arc<K>, Arc<C>) -> Fut,
         Fut: Future<Output = Result<Action, E>> + Send,
         E: Failure,
     {
         let mut shutdown = std::pin::pin!(shutdown);
-        tokio::select! {
-            biased;
-            () = &mut shutdown => return,
-            _synced = futures::future::join_all(self.first) => {}
+        let mut ready = futures::future::join_all(std::mem::take(&mut self.first));
+        loop {
+            tokio::select! {
+                biased;
+                () = &mut shutdown => return,
+                _ready = &mut ready => break,
+                Some(key) = self.wakes.next() => ask(&self.queue, &self.metrics, key),
+            }
         }
         tracing::info!(controller = self.name, objects = self.cache.len(), "running");
         let turns = Turns {
@@ -260,10 +271,7 @@ impl<K: Send + Sync + 'static> Turns<K> {
     }
 
     fn ask(&self, key: ObjectKey) {
-        match self.queue.lock().ask(key, Instant::now()) {
-            Asked::Added => self.metrics.added(),
-            Asked::AlreadyDue => {}
-        }
+        ask(&self.queue, &self.metrics, key);
     }
 
     /// The next object that is due and exists.
@@ -333,6 +341,13 @@ impl<K: Send + Sync + 'static> Turns<K> {
             self.metrics.retried();
         }
         delay
+    }
+}
+
+fn ask(queue: &SharedQueue, metrics: &ControllerMetrics, key: ObjectKey) {
+    match queue.lock().ask(key, Instant::now()) {
+        Asked::Added => metrics.added(),
+        Asked::AlreadyDue => {}
     }
 }
 

@@ -29,6 +29,12 @@ pub fn from_wire(time: &Time) -> DateTime<Utc> {
     DateTime::from_timestamp(second, 0).unwrap_or_default()
 }
 
+/// The time in a field that holds microseconds.
+#[must_use]
+pub fn from_wire_micros(time: &MicroTime) -> DateTime<Utc> {
+    DateTime::from_timestamp_micros(time.0.as_microsecond()).unwrap_or_default()
+}
+
 fn timestamp(second: i64, nanosecond: i32) -> Timestamp {
     let nearest = if second < 0 { Timestamp::MIN } else { Timestamp::MAX };
     Timestamp::new(second, nanosecond).unwrap_or(nearest)
