@@ -391,11 +391,13 @@ impl Watched {
 
     fn see(&mut self, scene: &Scene, hearing: &Hearing, now: DateTime<Utc>) {
         self.seen_since.get_or_insert(now);
-        self.bounds.see(now, scene.bounds.clone());
+        // Controllers that were away in the middle of a change of totals have not forgotten where it began.
+        let recent = if hearing.controllers { FOLLOWS_WITHIN } else { STUCK_AFTER };
+        self.bounds.see_for(recent, now, scene.bounds.clone());
         // A cluster comes under a lower cap, or above a higher floor, as fast as share moves.
         self.limits.see_for(STUCK_AFTER, now, scene.limits.clone());
         if let Some((min, _)) = self.widest() {
-            self.lent.see(now, scene.lent(min));
+            self.lent.see_for(recent, now, scene.lent(min));
         }
         // A cluster that sleeps begins anew when it wakes.
         self.counts.retain(|member, _| scene.running.contains_key(member));
