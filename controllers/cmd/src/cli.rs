@@ -5,7 +5,7 @@
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use chrono::{DateTime, Utc};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 /// Autoscaling over many clusters under a Karmada control plane.
 #[derive(Debug, Parser)]
@@ -45,6 +45,17 @@ pub struct RunArguments {
     /// Where /metrics, /healthz and /readyz are served.
     #[arg(long, default_value = "0.0.0.0:8080", value_name = "ADDRESS")]
     pub admin_address: SocketAddr,
+    /// Let several processes run and one of them work: the one that holds the Lease. Without it this process believes
+    /// that it is the only one.
+    #[arg(long, default_value_t = true, action = ArgAction::Set, num_args = 0..=1, default_missing_value = "true",
+        require_equals = true, value_name = "BOOL")]
+    pub leader_elect: bool,
+    /// The namespace of the Lease, in the Karmada API server.
+    #[arg(long, default_value = "fedscaler-system", value_name = "NAMESPACE")]
+    pub lease_namespace: String,
+    /// The name of the Lease.
+    #[arg(long, default_value = "fedscaler", value_name = "NAME")]
+    pub lease_name: String,
     /// How log lines look.
     #[arg(long, value_enum, default_value_t = Logs::Text)]
     pub log_format: Logs,

@@ -36,13 +36,14 @@ pub struct Suite {
 }
 
 impl Suite {
-    /// Runs both until asked to stop. What is running then is finished.
+    /// Runs both until asked to stop: what is running then is finished. Before the term begins everything is watched
+    /// and nothing is reconciled.
     pub async fn run(self, shutdown: Shutdown) -> Result<(), MetricsError> {
         let fed_hpas =
             Watch::<FedHpa>::of(Api::all(self.client.clone())).start(&self.readiness, &self.metrics);
         let cron_hpas =
             Watch::<CronHpa>::of(Api::all(self.client.clone())).start(&self.readiness, &self.metrics);
-        self.metrics.lead(&self.term);
+        self.metrics.tell_leader(&self.term)?;
         let fed = fedscaler_fedhpa::run(
             fedscaler_fedhpa::Setup {
                 client: self.client.clone(),

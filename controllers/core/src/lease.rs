@@ -93,7 +93,9 @@ pub fn step(me: &str, terms: &Terms, seen: Option<&Sighting>, steady: Duration, 
         return Step::Create(mine(now, 0));
     };
     match &record.holder {
-        Some(holder) if holder == me => Step::Renew(mine(record.acquired, record.transitions), version.clone()),
+        Some(holder) if holder == me => {
+            Step::Renew(mine(record.acquired, record.transitions), version.clone())
+        }
         Some(_) if steady.saturating_sub(*since) < record.duration => {
             let left = (*since + record.duration).saturating_sub(steady);
             Step::Wait(left.min(terms.period))
@@ -151,7 +153,9 @@ mod tests {
     fn anothers_lease_is_respected_for_as_long_as_it_was_seen_unchanged_here() {
         assert_eq!(at(10, Some(&seen(Some("other"), 10))), Step::Wait(TERMS.period));
         assert_eq!(at(24, Some(&seen(Some("other"), 10))), Step::Wait(Duration::from_secs(1)));
-        assert!(matches!(at(25, Some(&seen(Some("other"), 10))), Step::Take(record, _) if record.transitions == 4));
+        assert!(
+            matches!(at(25, Some(&seen(Some("other"), 10))), Step::Take(record, _) if record.transitions == 4)
+        );
     }
 
     #[test]
@@ -171,7 +175,8 @@ mod tests {
     #[test]
     fn seeing_the_same_version_again_does_not_start_the_count_anew() {
         let first = Sighting::after(None, held(Some("other")), "7".to_owned(), Duration::from_secs(1));
-        let again = Sighting::after(Some(first.clone()), held(Some("other")), "7".to_owned(), Duration::from_secs(9));
+        let again =
+            Sighting::after(Some(first.clone()), held(Some("other")), "7".to_owned(), Duration::from_secs(9));
         assert_eq!(again, first);
         let newer = Sighting::after(Some(first), held(Some("other")), "8".to_owned(), Duration::from_secs(9));
         assert_eq!(newer.since, Duration::from_secs(9));

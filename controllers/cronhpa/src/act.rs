@@ -135,7 +135,7 @@ async fn write(
 /// Both bounds, always: a field that is left out of an apply would be released.
 async fn write_bounds(
     cx: &Context,
-    _term: &Term,
+    term: &Term,
     admitted: &Admitted,
     (uid, resource_version): (Option<&str>, Option<&str>),
     level: Level,
@@ -151,5 +151,5 @@ async fn write_bounds(
         "spec": {"minReplicas": level.min, "maxReplicas": level.max},
     });
     let by = PatchParams::apply(CRONHPA_MANAGER).force();
-    within(CALL_BUDGET, api.patch(name, &by, &Patch::Apply(ours))).await.map(|_hpa| ())
+    term.write(CALL_BUDGET, api.patch(name, &by, &Patch::Apply(ours))).await.map(|_hpa| ())
 }

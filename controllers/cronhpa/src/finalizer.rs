@@ -4,10 +4,7 @@
 //! only while there is something to give back. Knows nothing of giving back.
 
 use fedscaler_crds::CronHpa;
-use fedscaler_runtime::{
-    client::{CallError, within},
-    leadership::Term,
-};
+use fedscaler_runtime::{client::CallError, leadership::Term};
 use kube::{
     Api, ResourceExt as _,
     api::{Patch, PatchParams},
@@ -43,11 +40,12 @@ pub async fn remove(cx: &Context, term: &Term, object: &CronHpa) -> Result<(), C
 
 async fn write(
     cx: &Context,
-    _term: &Term,
+    term: &Term,
     object: &CronHpa,
     finalizers: &[String],
 ) -> Result<CronHpa, CallError> {
     let api: Api<CronHpa> = Api::namespaced(cx.client.clone(), &object.namespace().unwrap_or_default());
     let patch = json!({"metadata": {"resourceVersion": object.resource_version(), "finalizers": finalizers}});
-    within(CALL_BUDGET, api.patch(&object.name_any(), &PatchParams::default(), &Patch::Merge(patch))).await
+    term.write(CALL_BUDGET, api.patch(&object.name_any(), &PatchParams::default(), &Patch::Merge(patch)))
+        .await
 }

@@ -63,6 +63,7 @@ pub async fn run(setup: Setup, shutdown: impl Future<Output = ()>) -> Result<(),
     let agenda = Agenda::default();
     let controller = Controller::new(NAME, &setup.cron_hpas, &setup.metrics)?
         .concurrency(CONCURRENCY)
+        .once(setup.term.clone().began())
         .wake_on(agenda.wakes(setup.heartbeat, Arc::clone(&setup.clock)));
     let controller = wakes::connect(controller, &setup.cron_hpas, &setup.fed_hpas, &hpas);
     let context = Context {

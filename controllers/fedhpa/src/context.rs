@@ -11,7 +11,7 @@ use kube::Client;
 use crate::{metrics::FedHpaMetrics, sight::Sight};
 
 /// How long one call to the API server may take.
-pub const CALL_BUDGET: Duration = Duration::from_secs(10);
+pub const CALL_BUDGET: Duration = Duration::from_secs(5);
 
 /// What every reconcile shares.
 pub struct Context {

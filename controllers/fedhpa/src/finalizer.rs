@@ -3,10 +3,7 @@
 //! Responsible for the FedHPA staying until its workload has been given back. Knows nothing of giving back.
 
 use fedscaler_crds::FedHpa;
-use fedscaler_runtime::{
-    client::{CallError, within},
-    leadership::Term,
-};
+use fedscaler_runtime::{client::CallError, leadership::Term};
 use kube::{
     Api, ResourceExt as _,
     api::{Patch, PatchParams},
@@ -44,11 +41,12 @@ pub async fn remove(cx: &Context, term: &Term, object: &FedHpa) -> Result<(), Ca
 
 async fn write(
     cx: &Context,
-    _term: &Term,
+    term: &Term,
     object: &FedHpa,
     finalizers: &[String],
 ) -> Result<FedHpa, CallError> {
     let api: Api<FedHpa> = Api::namespaced(cx.client.clone(), &object.namespace().unwrap_or_default());
     let patch = json!({"metadata": {"resourceVersion": object.resource_version(), "finalizers": finalizers}});
-    within(CALL_BUDGET, api.patch(&object.name_any(), &PatchParams::default(), &Patch::Merge(patch))).await
+    term.write(CALL_BUDGET, api.patch(&object.name_any(), &PatchParams::default(), &Patch::Merge(patch)))
+        .await
 }

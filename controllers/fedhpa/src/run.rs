@@ -55,6 +55,7 @@ pub async fn run(setup: Setup, shutdown: impl Future<Output = ()>) -> Result<(),
     let metrics = FedHpaMetrics::register(&setup.metrics, &fed_hpas, Arc::clone(&setup.clock))?;
     let mut controller = Controller::new(NAME, &setup.fed_hpas, &setup.metrics)?
         .concurrency(CONCURRENCY)
+        .once(setup.term.clone().began())
         .after(setup.cron_hpas.cache());
     controller = wakes::connect(controller, &karmada, &setup.fed_hpas, &setup.cron_hpas, &metrics);
     let context = Context {

@@ -167,7 +167,7 @@ impl Counts {
 
 /// The binding of that name, straight from the API server.
 pub async fn get(plane: &ControlPlane, namespace: &str, name: &str) -> Result<ResourceBinding, CallError> {
-    plane.call(bindings(plane, namespace).get(name)).await
+    plane.read(bindings(plane, namespace).get(name)).await
 }
 
 /// Keeps Karmada's scheduler away from a binding, for the FedHPA of uid `holder`. To be done before the first HPA
@@ -178,14 +178,14 @@ pub async fn get(plane: &ControlPlane, namespace: &str, name: &str) -> Result<Re
 /// [`WriteError::HeldByOther`] if someone else has suspended it.
 pub async fn hold_scheduling(
     plane: &ControlPlane,
-    _term: &Term,
+    term: &Term,
     binding: &Binding,
     holder: &str,
 ) -> Result<ResourceBinding, WriteError> {
     match binding.scheduling {
         Scheduling::HeldByOther => Err(WriteError::HeldByOther),
         Scheduling::Free | Scheduling::HeldByUs => {
-            patch(plane, binding, &hold_patch(&binding.resource_version, holder)).await
+            patch(plane, term, binding, &hold_patch(&binding.resource_version, holder)).await
         }
     }
 }
@@ -196,14 +196,14 @@ pub async fn hold_scheduling(
 /// [`WriteError::HeldByOther`] if someone else has suspended it.
 pub async fn resume_scheduling(
     plane: &ControlPlane,
-    _term: &Term,
+    term: &Term,
     binding: &Binding,
 ) -> Result<Option<ResourceBinding>, WriteError> {
     match binding.scheduling {
         Scheduling::Free => Ok(None),
         Scheduling::HeldByOther => Err(WriteError::HeldByOther),
         Scheduling::HeldByUs => {
-            patch(plane, binding, &resume_patch(&binding.resource_version)).await.map(Some)
+            patch(plane, term, binding, &resume_patch(&binding.resource_version)).await.map(Some)
         }
     }
 }
@@ -212,20 +212,21 @@ pub async fn resume_scheduling(
 /// [`crate::template::write_scale`].
 pub async fn write_counts(
     plane: &ControlPlane,
-    _term: &Term,
+    term: &Term,
     binding: &Binding,
     counts: &Counts,
 ) -> Result<ResourceBinding, WriteError> {
-    patch(plane, binding, &counts_patch(&binding.resource_version, counts)).await
+    patch(plane, term, binding, &counts_patch(&binding.resource_version, counts)).await
 }
 
 async fn patch(
     plane: &ControlPlane,
+    term: &Term,
     binding: &Binding,
     patch: &Value,
 ) -> Result<ResourceBinding, WriteError> {
     let api = bindings(plane, &binding.namespace);
-    Ok(plane.merge(&api, &binding.name, patch).await?)
+    Ok(plane.merge(term, &api, &binding.name, patch).await?)
 }
 
 fn bindings(plane: &ControlPlane, namespace: &str) -> Api<ResourceBinding> {

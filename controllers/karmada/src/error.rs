@@ -114,6 +114,7 @@ pub fn quota_refusal(error: &CallError) -> Option<&str> {
         | CallError::Gone(_)
         | CallError::Throttled { .. }
         | CallError::Unavailable(_)
+        | CallError::NotLeading
         | CallError::Other(_) => None,
     }
 }

@@ -7,7 +7,10 @@ use std::{
     time::Duration,
 };
 
-use fedscaler_runtime::client::{self, CallError};
+use fedscaler_runtime::{
+    client::{self, CallError},
+    leadership::Term,
+};
 use kube::{
     Api, Client,
     api::{Patch, PatchParams},
@@ -44,42 +47,53 @@ impl ControlPlane {
         &self.client
     }
 
-    pub(crate) async fn call<T>(&self, call: impl Future<Output = kube::Result<T>>) -> Result<T, CallError> {
+    pub(crate) async fn read<T>(&self, call: impl Future<Output = kube::Result<T>>) -> Result<T, CallError> {
         client::within(self.budget, call).await
+    }
+
+    pub(crate) async fn write<T>(
+        &self,
+        term: &Term,
+        call: impl Future<Output = kube::Result<T>>,
+    ) -> Result<T, CallError> {
+        term.write(self.budget, call).await
     }
 
     /// Patches one object with a JSON merge patch, which carries the resourceVersion that it was decided on.
     pub(crate) async fn merge<K: Clone + Debug + DeserializeOwned>(
         &self,
+        term: &Term,
         api: &Api<K>,
         name: &str,
         patch: &Value,
     ) -> Result<K, CallError> {
         let (by, patch) = (self.written_by(), Patch::Merge(patch));
-        self.call(api.patch(name, &by, &patch)).await
+        self.write(term, api.patch(name, &by, &patch)).await
     }
 
     /// Applies our fields of one object, whoever else claims them.
     pub(crate) async fn apply<K: Clone + Debug + DeserializeOwned>(
         &self,
+        term: &Term,
         api: &Api<K>,
         name: &str,
         ours: &Value,
     ) -> Result<K, CallError> {
         let (by, patch) = (self.written_by().force(), Patch::Apply(ours));
-        self.call(api.patch(name, &by, &patch)).await
+        self.write(term, api.patch(name, &by, &patch)).await
     }
 
     /// Applies our fields of one object that should not be there yet. If it is there after all and someone else
     /// says something different in it, that is a conflict: nothing of theirs is overwritten.
     pub(crate) async fn introduce<K: Clone + Debug + DeserializeOwned>(
         &self,
+        term: &Term,
         api: &Api<K>,
         name: &str,
         ours: &Value,
     ) -> Result<K, CallError> {
         let (by, patch) = (self.written_by(), Patch::Apply(ours));
-        self.call(api.patch(name, &by, &patch)).await
+        self.write(term, api.patch(name, &by, &patch)).await
     }
 
     /// On merge patches too, so that managed fields say who wrote.

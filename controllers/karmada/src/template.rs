@@ -63,7 +63,7 @@ impl WorkloadKind {
         if let Some(known) = Self::known(api_version, kind) {
             return Ok(known);
         }
-        let list = plane.call(plane.client().list_api_group_resources(api_version)).await?;
+        let list = plane.read(plane.client().list_api_group_resources(api_version)).await?;
         Self::among(&list, api_version, kind)
     }
 
@@ -247,7 +247,7 @@ fn retained(object: &DynamicObject) -> Retained {
 
 /// The template, straight from the API server.
 pub async fn get(plane: &ControlPlane, workload: &Workload) -> Result<Template, ReadError> {
-    let object = plane.call(workload.api(plane).get(&workload.name)).await?;
+    let object = plane.read(workload.api(plane).get(&workload.name)).await?;
     Ok(Template::read(&object)?)
 }
 
@@ -257,13 +257,13 @@ pub async fn get(plane: &ControlPlane, workload: &Workload) -> Result<Template, 
 /// The version in it also keeps an apply from making a template that has just been deleted anew.
 pub async fn mark(
     plane: &ControlPlane,
-    _term: &Term,
+    term: &Term,
     workload: &Workload,
     template: &Template,
     retained: Retained,
 ) -> Result<Template, WriteError> {
     let ours = mark_body(workload, template, retained);
-    let object = plane.apply(&workload.api(plane), &workload.name, &ours).await?;
+    let object = plane.apply(term, &workload.api(plane), &workload.name, &ours).await?;
     Ok(Template::read(&object)?)
 }
 
@@ -311,7 +311,7 @@ impl ScaleReading {
 
 /// The scale of a workload, straight from the API server.
 pub async fn read_scale(plane: &ControlPlane, workload: &Workload) -> Result<ScaleReading, ReadError> {
-    let scale = plane.call(workload.api(plane).get_scale(&workload.name)).await?;
+    let scale = plane.read(workload.api(plane).get_scale(&workload.name)).await?;
     Ok(ScaleReading::read(&scale)?)
 }
 
@@ -319,14 +319,14 @@ pub async fn read_scale(plane: &ControlPlane, workload: &Workload) -> Result<Sca
 /// the workload's own new one: a round of writing back is over when its binding has reached that.
 pub async fn write_scale(
     plane: &ControlPlane,
-    _term: &Term,
+    term: &Term,
     workload: &Workload,
     resource_version: &str,
     replicas: u32,
 ) -> Result<ScaleReading, WriteError> {
     let (api, by) = (workload.api(plane), plane.written_by());
     let patch = Patch::Merge(scale_patch(resource_version, replicas));
-    let scale = plane.call(api.patch_scale(&workload.name, &by, &patch)).await?;
+    let scale = plane.write(term, api.patch_scale(&workload.name, &by, &patch)).await?;
     Ok(ScaleReading::read(&scale)?)
 }
 

@@ -302,7 +302,7 @@ fn parse_bounds(text: &str) -> Option<Bounds> {
 /// turns up is a conflict. If the bounds change, `before` is noted as what the member's HPA may still work with.
 pub async fn apply(
     plane: &ControlPlane,
-    _term: &Term,
+    term: &Term,
     wanted: &HpaWork,
     there: Option<&Work>,
     before: Bounds,
@@ -311,8 +311,8 @@ pub async fn apply(
     let api: Api<Work> = Api::namespaced(plane.client().clone(), &wanted.namespace);
     let body = apply_body(wanted, there, before, now);
     Ok(match there {
-        Some(_) => plane.apply(&api, &wanted.name, &body).await?,
-        None => plane.introduce(&api, &wanted.name, &body).await?,
+        Some(_) => plane.apply(term, &api, &wanted.name, &body).await?,
+        None => plane.introduce(term, &api, &wanted.name, &body).await?,
     })
 }
 
@@ -340,12 +340,12 @@ pub enum Deletion {
 }
 
 /// Deletes a Work of ours, exactly the one that was looked at.
-pub async fn delete(plane: &ControlPlane, _term: &Term, there: &Work) -> Result<Deletion, WriteError> {
+pub async fn delete(plane: &ControlPlane, term: &Term, there: &Work) -> Result<Deletion, WriteError> {
     if there.metadata.deletion_timestamp.is_some() {
         return Ok(Deletion::Pending);
     }
     let api: Api<Work> = Api::namespaced(plane.client().clone(), &there.namespace().unwrap_or_default());
-    match plane.call(api.delete(&there.name_any(), &exactly(there))).await {
+    match plane.write(term, api.delete(&there.name_any(), &exactly(there))).await {
         Ok(answer) => Ok(answer.either(|_stays| Deletion::Pending, |_gone| Deletion::Gone)),
         Err(CallError::NotFound(_)) => Ok(Deletion::Gone),
         Err(error) => Err(error.into()),

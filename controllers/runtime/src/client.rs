@@ -127,6 +127,9 @@ pub enum CallError {
     /// The server failed (5xx) or cannot be reached.
     #[error("unavailable: {0}")]
     Unavailable(String),
+    /// It was not sent: this process does not lead, or perhaps not for as long as the call may take.
+    #[error("not sent: this process does not lead")]
+    NotLeading,
     /// Something else, such as an answer that cannot be read.
     #[error("{0}")]
     Other(String),
@@ -146,6 +149,7 @@ impl CallError {
             Self::Gone(_) => "gone",
             Self::Throttled { .. } => "throttled",
             Self::Unavailable(_) => "unavailable",
+            Self::NotLeading => "not_leading",
             Self::Other(_) => "other",
         }
     }
@@ -154,7 +158,11 @@ impl CallError {
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Timeout(_) | Self::Throttled { .. } | Self::Unavailable(_) | Self::Other(_) => true,
+            Self::Timeout(_)
+            | Self::Throttled { .. }
+            | Self::Unavailable(_)
+            | Self::NotLeading
+            | Self::Other(_) => true,
             Self::Conflict(_)
             | Self::NotFound(_)
             | Self::AlreadyExists(_)
@@ -175,7 +183,7 @@ impl CallError {
             | Self::Invalid(status)
             | Self::Gone(status)
             | Self::Throttled { status, .. } => Some(status),
-            Self::Timeout(_) | Self::Unavailable(_) | Self::Other(_) => None,
+            Self::Timeout(_) | Self::Unavailable(_) | Self::NotLeading | Self::Other(_) => None,
         }
     }
 }

@@ -87,6 +87,7 @@ impl From<&CallError> for Retry {
             | CallError::Invalid(_)
             | CallError::Gone(_)
             | CallError::Unavailable(_)
+            | CallError::NotLeading
             | CallError::Other(_) => Self::Backoff,
         }
     }
@@ -173,8 +174,12 @@ where
     }
 
     /// Runs until `shutdown` resolves; then what is running is finished and nothing new is begun.
-    pub async fn run<C, F, Fut, E>(mut self, context: Arc<C>, reconcile: F, shutdown: impl Future<Output = ()>)
-    where
+    pub async fn run<C, F, Fut, E>(
+        mut self,
+        context: Arc<C>,
+        reconcile: F,
+        shutdown: impl Future<Output = ()>,
+    ) where
         F: Fn(Arc<K>, Arc<C>) -> Fut,
         Fut: Future<Output = Result<Action, E>> + Send,
         E: Failure,

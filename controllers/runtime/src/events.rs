@@ -21,7 +21,7 @@ use kube::{
 use serde_json::json;
 
 use crate::{
-    client::{CallError, within},
+    client::CallError,
     clock::SharedClock,
     leadership::Term,
     metrics::Metrics,
@@ -115,12 +115,12 @@ impl EventWriter {
 
     /// Tells that this happened to `regarding`. What is told again within ten minutes is counted on the event
     /// that is there.
-    pub async fn publish(&self, _term: &Term, regarding: &ObjectReference, notice: &Notice) {
+    pub async fn publish(&self, term: &Term, regarding: &ObjectReference, notice: &Notice) {
         let now = self.clock.now();
         let topic = topic(regarding, notice);
         let outcome = match self.repetition(&topic, now) {
-            Some(told) => self.count(&topic, regarding, told, now).await,
-            None => self.create(&topic, regarding, now).await,
+            Some(told) => self.count(term, &topic, regarding, told, now).await,
+            None => self.create(term, &topic, regarding, now).await,
         };
         if let Err(error) = outcome {
             self.metrics.event_lost(error.class());
@@ -140,6 +140,7 @@ impl EventWriter {
 
     async fn count(
         &self,
+        term: &Term,
         topic: &Topic,
         regarding: &ObjectReference,
         told: Told,
@@ -149,25 +150,26 @@ impl EventWriter {
         let series = json!({ "series": { "count": count, "lastObservedTime": time::to_wire_micros(now) } });
         let patch = Patch::Merge(series);
         let api = self.api(topic);
-        match within(BUDGET, api.patch(&told.event, &PatchParams::default(), &patch)).await {
+        match term.write(BUDGET, api.patch(&told.event, &PatchParams::default(), &patch)).await {
             Ok(_) => {
                 self.remember(topic, Told { count, last: now, ..told });
                 Ok(())
             }
-            Err(CallError::NotFound(_)) => self.create(topic, regarding, now).await,
+            Err(CallError::NotFound(_)) => self.create(term, topic, regarding, now).await,
             Err(error) => Err(error),
         }
     }
 
     async fn create(
         &self,
+        term: &Term,
         topic: &Topic,
         regarding: &ObjectReference,
         now: DateTime<Utc>,
     ) -> Result<(), CallError> {
         let event = self.event(topic, regarding, now);
         let name = event.metadata.name.clone().unwrap_or_default();
-        match within(BUDGET, self.api(topic).create(&PostParams::default(), &event)).await {
+        match term.write(BUDGET, self.api(topic).create(&PostParams::default(), &event)).await {
             // The name says what and when: one that exists is this event, written by a call whose answer was lost.
             Ok(_) | Err(CallError::AlreadyExists(_)) => {
                 self.remember(topic, Told { event: name, count: 1, last: now });

@@ -44,11 +44,27 @@ enum Until {
 impl Term {
     /// Resolves when this process leads; at once if it does.
     pub async fn began(mut self) {
-        let led = self.until.wait_for(|until| matches!(until, Until::Renewed(_) | Until::Sole)).await;
-        if led.is_err() {
+        let leads = |until: &Until| matches!(until, Until::Renewed(_) | Until::Sole);
+        let is_in_vain = self.until.wait_for(leads).await.is_err();
+        if is_in_vain {
             // Nobody is left who could make this process leader.
             std::future::pending::<()>().await;
         }
+    }
+
+    /// The outcome of a call that writes, if it comes within `budget`. Nothing is sent if the term may end before.
+    ///
+    /// # Errors
+    /// [`CallError::NotLeading`] if this process does not lead, or perhaps not for that long.
+    pub async fn write<T>(
+        &self,
+        budget: Duration,
+        call: impl Future<Output = kube::Result<T>>,
+    ) -> Result<T, CallError> {
+        if !self.outlives(budget) {
+            return Err(CallError::NotLeading);
+        }
+        within(budget, call).await
     }
 
     /// Whether something that begins now and takes as long as this ends within the term.
@@ -73,6 +89,7 @@ pub fn sole() -> Term {
 /// One of several processes that want to lead.
 pub struct Candidate {
     api: Api<Lease>,
+    namespace: String,
     name: String,
     identity: String,
     clock: SharedClock,
@@ -102,6 +119,7 @@ impl Candidate {
         let (until, term) = watch::channel(Until::NotBegun);
         let candidate = Self {
             api: Api::namespaced(client, &election.namespace),
+            namespace: election.namespace,
             name: election.name,
             identity: election.identity,
             clock,
@@ -128,9 +146,9 @@ impl Candidate {
                     continue;
                 }
                 Err(error) => {
-                    tracing::warn!(lease = self.name, %error, "the lease could not be renewed or read");
-                    // Whose it is now is not known; a lease of another is respected from its next sighting on.
-                    self.seen = None;
+                    tracing::warn!(lease = self.name, namespace = self.namespace, %error, "the Lease can be neither read nor renewed");
+                    // Whether it was renewed is not known: it has to be read.
+                    self.seen.take_if(|seen| is_held_by(seen, &self.identity));
                     if self.has_lost(false) {
                         return;
                     }
@@ -143,21 +161,30 @@ impl Candidate {
     /// Gives the Lease back, so that the next leader need not wait for its end. To be called when nothing writes any
     /// more.
     pub async fn give_back(mut self) {
-        self.until.send_replace(Until::Over);
-        let Some(seen) = self.seen.take().filter(|seen| seen.record.holder.as_deref() == Some(&self.identity)) else {
+        let before = self.until.send_replace(Until::Over);
+        if !matches!(before, Until::Renewed(_)) {
             return;
-        };
-        let record = lease::given_back(&seen.record, self.clock.now());
-        match self.write(&record, &seen.version).await {
-            Ok(()) => tracing::info!(lease = self.name, "given back"),
-            Err(error) => tracing::warn!(lease = self.name, %error, "could not be given back: others wait for its end"),
         }
+        match self.release().await {
+            Ok(()) => tracing::info!(lease = self.name, "given back"),
+            Err(error) => {
+                tracing::warn!(lease = self.name, %error, "not given back: others wait for its end")
+            }
+        }
+    }
+
+    /// What was seen last may be older than the last renewal, whose answer nobody waited for.
+    async fn release(&mut self) -> Result<(), CallError> {
+        self.look().await?;
+        let Some(seen) = self.seen.take_if(|seen| is_held_by(seen, &self.identity)) else {
+            return Ok(());
+        };
+        self.write(&lease::given_back(&seen.record, self.clock.now()), &seen.version).await
     }
 
     /// One look at the Lease. How long to wait if another holds it.
     async fn step(&mut self) -> Result<Option<Duration>, CallError> {
-        let is_mine = |seen: &Sighting| seen.record.holder.as_deref() == Some(self.identity.as_str());
-        if !self.seen.as_ref().is_some_and(is_mine) {
+        if !self.seen.as_ref().is_some_and(|seen| is_held_by(seen, &self.identity)) {
             self.look().await?;
         }
         let steady = self.started.elapsed();
@@ -236,6 +263,10 @@ impl Candidate {
         }
         lost
     }
+}
+
+fn is_held_by(seen: &Sighting, identity: &str) -> bool {
+    seen.record.holder.as_deref() == Some(identity)
 }
 
 /// What a Lease says. What it leaves out counts as long past.

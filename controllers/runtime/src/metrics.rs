@@ -9,7 +9,7 @@ use std::{
 };
 
 use prometheus::{
-    Encoder as _, Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, Opts, Registry,
+    Encoder as _, Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, Opts, PullingGauge, Registry,
     TextEncoder,
     core::{Collector, Desc},
     proto::MetricFamily,
@@ -42,7 +42,6 @@ pub struct Metrics {
 
 #[derive(Debug)]
 struct Families {
-    leader: IntGauge,
     reconciles: IntCounterVec,
     reconcile_errors: IntCounterVec,
     reconcile_failures: IntCounterVec,
@@ -57,7 +56,7 @@ struct Families {
 }
 
 impl Metrics {
-    /// A registry with `build_info`, `leader` (0 until [`Self::lead`]) and the metrics of the kit.
+    /// A registry with `build_info` and the metrics of the kit.
     pub fn new(build: Build) -> Result<Self, MetricsError> {
         let registry = Registry::new();
         let families = Arc::new(Families::register(&registry)?);
@@ -74,14 +73,15 @@ impl Metrics {
         self.registry.register(Box::new(collector))
     }
 
-    /// Notes that this process leads.
-    pub fn lead(&self, _term: &Term) {
-        self.families.leader.set(1);
-    }
-
-    /// Notes that this process does not lead, or no longer.
-    pub fn follow(&self) {
-        self.families.leader.set(0);
+    /// Adds `leader`: whether this process may write, at the moment when it is asked for.
+    pub fn tell_leader(&self, term: &Term) -> Result<(), MetricsError> {
+        let term = term.clone();
+        let leads = move || f64::from(u8::from(term.outlives(Duration::ZERO)));
+        self.register(PullingGauge::new(
+            "leader",
+            "1 while this process may write, else 0.",
+            Box::new(leads),
+        )?)
     }
 
     /// All metrics in the Prometheus text format.
@@ -110,7 +110,6 @@ impl Metrics {
 impl Families {
     fn register(registry: &Registry) -> Result<Self, MetricsError> {
         let families = Self::new()?;
-        registry.register(Box::new(families.leader.clone()))?;
         for counter in families.counters() {
             registry.register(Box::new(counter.clone()))?;
         }
@@ -124,7 +123,6 @@ impl Families {
         let controller = &["controller"];
         let queue = &["name", "controller"];
         Ok(Self {
-            leader: IntGauge::new("leader", "1 while this process may write, else 0.")?,
             reconciles: counter(
                 "controller_runtime_reconcile_total",
                 "Reconciles by their result.",
@@ -424,11 +422,8 @@ mod tests {
     fn the_build_and_the_leader_are_told() {
         let metrics = fake::metrics();
         assert_eq!(lines(&metrics, "build_info"), ["build_info{revision=\"abc\",version=\"1.2.3\"} 1"]);
-        assert_eq!(lines(&metrics, "leader"), ["leader 0"]);
-        metrics.lead(&leadership::sole());
+        metrics.tell_leader(&leadership::sole()).unwrap();
         assert_eq!(lines(&metrics, "leader"), ["leader 1"]);
-        metrics.follow();
-        assert_eq!(lines(&metrics, "leader"), ["leader 0"]);
     }
 
     #[test]
@@ -451,7 +446,7 @@ mod tests {
     #[test]
     fn a_name_can_be_taken_once() {
         let metrics = fake::metrics();
-        metrics.register(IntGauge::new("lamps", "Lamps.").unwrap()).unwrap();
-        assert!(metrics.register(IntGauge::new("lamps", "Lamps.").unwrap()).is_err());
+        metrics.register(prometheus::IntGauge::new("lamps", "Lamps.").unwrap()).unwrap();
+        assert!(metrics.register(prometheus::IntGauge::new("lamps", "Lamps.").unwrap()).is_err());
     }
 }

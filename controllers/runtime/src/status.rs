@@ -11,10 +11,7 @@ use kube::{
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value, json};
 
-use crate::{
-    client::{CallError, within},
-    leadership::Term,
-};
+use crate::{client::CallError, leadership::Term};
 
 /// What writing a status came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,7 +30,7 @@ pub enum StatusWrite<K> {
 /// [`CallError::Conflict`].
 pub async fn write_status<K, S>(
     api: &Api<K>,
-    _term: &Term,
+    term: &Term,
     budget: Duration,
     object: &K,
     old: Option<&S>,
@@ -51,7 +48,7 @@ where
         "status": change,
     }));
     let name = object.name_any();
-    let written = within(budget, api.patch_status(&name, &PatchParams::default(), &patch)).await?;
+    let written = term.write(budget, api.patch_status(&name, &PatchParams::default(), &patch)).await?;
     Ok(StatusWrite::Written(Box::new(written)))
 }
 

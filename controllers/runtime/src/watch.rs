@@ -456,6 +456,7 @@ where
             | CallError::Forbidden(_)
             | CallError::Invalid(_)
             | CallError::Unavailable(_)
+            | CallError::NotLeading
             | CallError::Other(_) => (failing, pause, Recovery::Resume),
         }
     }

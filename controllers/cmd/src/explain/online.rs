@@ -67,6 +67,7 @@ async fn fed_hpa(client: &Client, namespace: &str, name: &str) -> Result<FedHpa,
         | CallError::Gone(_)
         | CallError::Throttled { .. }
         | CallError::Unavailable(_)
+        | CallError::NotLeading
         | CallError::Other(_) => Refusal::new(format!(
             "cannot read FedHPA {namespace}/{name}: {error}; check --kubeconfig and --context"
         )),

@@ -21,7 +21,8 @@ fn there(holder: &str, version: u32) -> Answer {
 }
 
 fn candidate(server: &FakeServer) -> (Candidate, Term) {
-    let clock = Arc::new(TokioClock::starting_at(chrono::DateTime::from_timestamp(1_800_000_000, 0).unwrap()));
+    let clock =
+        Arc::new(TokioClock::starting_at(chrono::DateTime::from_timestamp(1_800_000_000, 0).unwrap()));
     let election = Election {
         namespace: "system".to_owned(),
         name: "fedscaler".to_owned(),
@@ -39,6 +40,24 @@ fn methods(server: &FakeServer) -> Vec<String> {
 #[test]
 fn the_only_process_leads_for_ever() {
     assert!(sole().outlives(Duration::from_hours(1)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_sent_that_the_term_may_not_outlive() {
+    let server = FakeServer::answering([there("", 1), there("me", 2), there("me", 3)]);
+    let (mut candidate, term) = candidate(&server);
+    let lease: Api<Lease> = Api::namespaced(server.client(), "system");
+    let early = term.write(Duration::from_secs(5), lease.get("fedscaler")).await;
+    assert!(matches!(early, Err(CallError::NotLeading)));
+    tokio::select! {
+        biased;
+        () = candidate.lead() => panic!("lost"),
+        () = term.clone().began() => {}
+    }
+    let long = term.write(Duration::from_secs(10), lease.get("fedscaler")).await;
+    assert!(matches!(long, Err(CallError::NotLeading)));
+    term.write(Duration::from_secs(5), lease.get("fedscaler")).await.unwrap();
+    assert_eq!(methods(&server), ["GET", "PUT", "GET"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -63,12 +82,13 @@ async fn who_finds_no_lease_makes_it_and_leads_as_long_as_it_renews() {
 
 #[tokio::test(start_paused = true)]
 async fn another_leads_until_its_lease_was_seen_unchanged_for_its_whole_time() {
-    let answers = (0..8).map(|_| there("other", 7)).chain([there("me", 8)]);
+    // Looked at each 2 s, and once more when its time is over.
+    let answers = (0..9).map(|_| there("other", 7)).chain([there("me", 8)]);
     let server = FakeServer::answering(answers);
     let (mut candidate, term) = candidate(&server);
     let began = Instant::now();
     tokio::spawn(async move { candidate.lead().await });
-    term.began().await;
+    tokio::time::timeout(Duration::from_mins(1), term.began()).await.unwrap();
     let waited = began.elapsed();
     assert!(waited >= Duration::from_secs(15) && waited < Duration::from_secs(18), "{waited:?}");
 }
@@ -105,7 +125,7 @@ async fn one_answer_that_does_not_come_is_no_end() {
 
 #[tokio::test(start_paused = true)]
 async fn who_goes_gives_the_lease_back() {
-    let server = FakeServer::answering([there("", 1), there("me", 2), there("", 3)]);
+    let server = FakeServer::answering([there("", 1), there("me", 2), there("me", 3), there("", 4)]);
     let (mut candidate, term) = candidate(&server);
     tokio::select! {
         biased;
@@ -117,7 +137,7 @@ async fn who_goes_gives_the_lease_back() {
     let calls = server.calls();
     let last = calls.last().unwrap();
     assert_eq!(last.body.pointer("/spec/holderIdentity"), Some(&json!("")));
-    assert_eq!(last.body.pointer("/metadata/resourceVersion"), Some(&json!("2")));
+    assert_eq!(last.body.pointer("/metadata/resourceVersion"), Some(&json!("3")));
 }
 
 #[tokio::test(start_paused = true)]
