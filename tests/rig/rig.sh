@@ -6,7 +6,15 @@
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 project="$(cd "$here/../.." && pwd)"
 target="${CARGO_TARGET_DIR:-$project/target}/rig"
-versions="$(cat "$here"/*/go.mod "$here"/*/go.sum "$here"/kubernetes/keys/main.go | cksum | cut -d' ' -f1)"
+# Kubernetes' programs learn their version when they are linked; members are asked for theirs.
+kubernetes="$(sed -n 's|^require k8s.io/kubernetes v||p' "$here/kubernetes/go.mod" | cut -d' ' -f1)"
+stamp="-s -w -X k8s.io/component-base/version.gitVersion=v$kubernetes"
+# Karmada 1.18 speaks to its estimators with types that Kubernetes 1.35 has without this tag no more.
+tags=kubernetes_protomessage_one_more_release
+versions="$({
+  cat "$here"/*/go.mod "$here"/*/go.sum "$here"/kubernetes/keys/main.go
+  echo "$stamp $tags"
+} | cksum | cut -d' ' -f1)"
 bin="$target/bin/$versions"
 run="$target/run"
 

@@ -3,4 +3,6 @@
 pub mod chronicle;
 pub mod loopback;
 pub mod measure;
+pub mod numbers;
+pub mod rig;
 pub mod stage;

@@ -42,7 +42,10 @@ use tokio::{
 };
 use tower::Layer as _;
 
-use crate::chronicle::Chronicle;
+use crate::{
+    chronicle::Chronicle,
+    numbers::{Numbers, number},
+};
 
 /// FedHPAs in the control plane.
 pub const FED_HPAS: Kind = Kind::new("autoscaling.fedscaler.io", "v1alpha1", "fedhpas");
@@ -116,27 +119,6 @@ const LOOKS_EVERY: Duration = Duration::from_secs(STEP);
 
 /// Whether all is at rest is looked at this often, in seconds.
 const STEP: u64 = 5;
-
-/// The numbers of one workload at one moment.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Numbers {
-    /// The template's replicas.
-    pub template: u64,
-    /// The binding's replicas.
-    pub binding: u64,
-    /// The binding's clusters.
-    pub clusters: BTreeMap<String, u64>,
-    /// What each member's workload asks for.
-    pub members: BTreeMap<String, u64>,
-}
-
-impl Numbers {
-    /// Template, binding, its clusters and the members say the same.
-    pub fn agree(&self) -> bool {
-        let sum: u64 = self.clusters.values().sum();
-        self.template == self.binding && self.binding == sum && self.clusters == self.members
-    }
-}
 
 impl Stage {
     /// A stage with the three example members, the example workloads, this constant demand on `web` (in replicas) and
@@ -315,20 +297,11 @@ impl Stage {
     pub fn numbers_if_any(&self, name: &str) -> Option<Numbers> {
         let template = self.control_plane.get(&DEPLOYMENTS, "default", name)?;
         let binding = self.control_plane.get(&BINDINGS, "default", &format!("{name}-deployment"))?;
-        let clusters = binding.pointer("/spec/clusters").and_then(Value::as_array).into_iter().flatten();
-        let clusters = clusters.map(|cluster| {
-            (cluster["name"].as_str().unwrap_or_default().to_owned(), number(cluster, "/replicas"))
-        });
         let members = self.members.iter().filter_map(|(member, local)| {
             let deployment = local.get(&DEPLOYMENTS, "default", name)?;
             Some((member.clone(), number(&deployment, "/spec/replicas")))
         });
-        Some(Numbers {
-            template: number(&template, "/spec/replicas"),
-            binding: number(&binding, "/spec/replicas"),
-            clusters: clusters.collect(),
-            members: members.collect(),
-        })
+        Some(Numbers::read(&template, &binding, members.collect()))
     }
 
     /// Min and max of each member's HPA for `web`.
@@ -377,10 +350,6 @@ pub fn condition(object: &Value, kind: &str) -> Option<(String, String, String)>
     let found = conditions.iter().find(|condition| condition["type"] == kind)?;
     let text = |field: &str| found[field].as_str().unwrap_or_default().to_owned();
     Some((text("status"), text("reason"), text("message")))
-}
-
-fn number(object: &Value, path: &str) -> u64 {
-    object.pointer(path).and_then(Value::as_u64).unwrap_or(0)
 }
 
 fn start() -> DateTime<Utc> {

@@ -101,8 +101,9 @@ impl Hands<'_> {
     async fn carry_out(&mut self, write: &Write) -> Result<(), WriteError> {
         match write {
             Write::AddFinalizer => {
-                self.outcome.object =
-                    Arc::new(finalizer::add(self.cx, self.term, &self.outcome.object).await?);
+                let object = finalizer::add(self.cx, self.term, &self.outcome.object).await?;
+                self.cx.sight.fed_hpas.wrote(&object);
+                self.outcome.object = Arc::new(object);
                 self.outcome.written += 1;
             }
             Write::HoldScheduling => self.hold_scheduling().await?,
@@ -128,7 +129,9 @@ impl Hands<'_> {
 
     async fn hold_scheduling(&mut self) -> Result<(), WriteError> {
         if let Some(binding) = &self.observed.binding {
-            binding::hold_scheduling(&self.cx.plane, self.term, binding, &self.admitted.uid).await?;
+            let uid = &self.admitted.uid;
+            let held = binding::hold_scheduling(&self.cx.plane, self.term, binding, uid).await?;
+            self.cx.sight.karmada.bindings.wrote(&held);
             self.outcome.written += 1;
         }
         Ok(())
@@ -136,7 +139,9 @@ impl Hands<'_> {
 
     async fn resume_scheduling(&mut self) -> Result<(), WriteError> {
         if let Some(binding) = &self.observed.binding {
-            binding::resume_scheduling(&self.cx.plane, self.term, binding).await?;
+            if let Some(free) = binding::resume_scheduling(&self.cx.plane, self.term, binding).await? {
+                self.cx.sight.karmada.bindings.wrote(&free);
+            }
             self.outcome.written += 1;
         }
         Ok(())
@@ -171,7 +176,9 @@ impl Hands<'_> {
         match wanted.compare(there) {
             Comparison::Same | Comparison::Deleting => Ok(()),
             Comparison::Absent | Comparison::Differs => {
-                work::apply(&self.cx.plane, self.term, &wanted, there, install.before, self.now).await?;
+                let (plane, before) = (&self.cx.plane, install.before);
+                let work = work::apply(plane, self.term, &wanted, there, before, self.now).await?;
+                self.cx.sight.karmada.hpa_works.wrote(&work);
                 self.outcome.written += 1;
                 Ok(())
             }
@@ -214,7 +221,9 @@ impl Hands<'_> {
         let started =
             Round { template_version: String::new(), replicas, started: self.now, acknowledged: None };
         if !binding_agrees {
-            binding::write_counts(&self.cx.plane, self.term, binding, &Counts::new(clusters.clone())).await?;
+            let counts = Counts::new(clusters.clone());
+            let told = binding::write_counts(&self.cx.plane, self.term, binding, &counts).await?;
+            self.cx.sight.karmada.bindings.wrote(&told);
             self.outcome.written += 1;
         }
         let version = &template.resource_version;

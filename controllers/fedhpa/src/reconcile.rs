@@ -34,6 +34,9 @@ use crate::{
 /// However quiet it is, numbers are compared again this often: a watch may have missed something.
 const RESYNC: Duration = Duration::from_mins(5);
 
+/// How long until it is looked again whether own writes have been seen, if nothing of them arrives.
+const CATCH_UP: Duration = Duration::from_secs(5);
+
 /// Why a reconcile did not come to its end.
 #[derive(Debug, Error)]
 pub enum ReconcileError {
@@ -75,6 +78,10 @@ pub async fn reconcile(object: Arc<FedHpa>, cx: Arc<Context>) -> Result<Action, 
         Err(refusal) => return refuse(&cx, &object, &refusal).await,
     };
     let admitted = first_things_first(&cx.sight, &object, admitted);
+    if cx.sight.is_behind(&admitted) {
+        // What arrives wakes it. To decide on less than what was done would be to undo or to double it.
+        return Ok(Action::requeue(CATCH_UP));
+    }
     let observed = observe(&cx.sight, &object, &admitted).await?;
     let decision = core::decide(&admitted.policy, &observed.facts);
     let outcome = act(&cx, &cx.term, &object, &admitted, &observed, &decision).await;

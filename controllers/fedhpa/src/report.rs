@@ -22,7 +22,7 @@ use fedscaler_runtime::{
     conditions::{from_wire, to_wire},
     events::{Notice, Severity},
     leadership::Term,
-    status::write_status,
+    status::{StatusWrite, write_status},
     time,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
@@ -63,7 +63,11 @@ pub async fn write(
 ) -> Result<(), CallError> {
     let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
     let api: Api<FedHpa> = Api::namespaced(cx.client.clone(), namespace);
-    write_status(&api, term, CALL_BUDGET, object, object.status.as_ref(), status).await.map(|_written| ())
+    let written = write_status(&api, term, CALL_BUDGET, object, object.status.as_ref(), status).await?;
+    if let StatusWrite::Written(object) = written {
+        cx.sight.fed_hpas.wrote(&object);
+    }
+    Ok(())
 }
 
 fn status(object: &FedHpa, facts: &Facts, decision: &Decision, outcome: &Outcome) -> FedHpaStatus {

@@ -17,7 +17,7 @@ use fedscaler_runtime::{
 };
 use kube::{Api, Client};
 
-use crate::context::CALL_BUDGET;
+use crate::{admit::Admitted, context::CALL_BUDGET};
 
 /// What can be seen of everything, and when.
 pub struct Sight {
@@ -34,6 +34,13 @@ pub struct Sight {
 }
 
 impl Sight {
+    /// Whether this process wrote something about a FedHPA that it has not seen yet.
+    pub fn is_behind(&self, admitted: &Admitted) -> bool {
+        let target = &admitted.target;
+        self.fed_hpas.is_behind(|key| *key == admitted.key)
+            || self.karmada.is_behind(&admitted.namespace, &target.kind, &target.name)
+    }
+
     /// A sight with watches of its own, which `readiness` tells about. They end when it is dropped.
     pub fn open(client: Client, clock: SharedClock, readiness: &Readiness, metrics: &Metrics) -> Self {
         let fed_hpas = Watch::<FedHpa>::of(Api::all(client.clone())).start(readiness, metrics);

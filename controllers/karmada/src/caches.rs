@@ -119,6 +119,13 @@ impl View {
             && self.customizations.is_synced()
     }
 
+    /// Whether this process wrote something about the workload, or about its HPAs, that it has not seen yet.
+    pub fn is_behind(&self, namespace: &str, kind: &str, name: &str) -> bool {
+        let binding = ObjectKey::within(namespace, names::binding_name(kind, name));
+        let work = names::work_name(HPA_KIND, name, namespace);
+        self.bindings.is_behind(|key| *key == binding) || self.hpa_works.is_behind(|key| key.name == work)
+    }
+
     /// The cluster of that name.
     pub fn cluster(&self, name: &str) -> Option<Arc<Cluster>> {
         self.clusters.get(&ObjectKey::cluster_scoped(name))

@@ -5,13 +5,17 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, Mutex, PoisonError, RwLock},
+    time::Duration,
 };
 
-use kube::Resource;
-use tokio::{sync::watch, task::AbortHandle};
+use kube::{Resource, ResourceExt as _};
+use tokio::{sync::watch, task::AbortHandle, time::Instant};
 
 use crate::key::ObjectKey;
+
+/// How long an own write is waited for at most. A watch that lost it has long been read anew by then.
+const AWAITED_FOR: Duration = Duration::from_mins(2);
 
 pub(crate) type Objects<K> = BTreeMap<ObjectKey, Arc<K>>;
 
@@ -36,6 +40,8 @@ impl Drop for Source {
 #[derive(Debug)]
 pub struct Cache<K> {
     objects: Arc<RwLock<Objects<K>>>,
+    /// What this process wrote and has not seen yet, and until when it is waited for.
+    awaited: Arc<Mutex<BTreeMap<ObjectKey, (u64, Instant)>>>,
     synced: Arc<watch::Sender<bool>>,
     source: Option<Arc<Source>>,
 }
@@ -44,6 +50,7 @@ impl<K> Clone for Cache<K> {
     fn clone(&self) -> Self {
         Self {
             objects: Arc::clone(&self.objects),
+            awaited: Arc::clone(&self.awaited),
             synced: Arc::clone(&self.synced),
             source: self.source.clone(),
         }
@@ -52,7 +59,12 @@ impl<K> Clone for Cache<K> {
 
 impl<K> Default for Cache<K> {
     fn default() -> Self {
-        Self { objects: Arc::default(), synced: Arc::new(watch::Sender::new(false)), source: None }
+        Self {
+            objects: Arc::default(),
+            awaited: Arc::default(),
+            synced: Arc::new(watch::Sender::new(false)),
+            source: None,
+        }
     }
 }
 
@@ -113,6 +125,7 @@ impl<K> Cache<K> {
     }
 
     pub(crate) fn remove(&self, key: &ObjectKey) -> Option<Arc<K>> {
+        self.awaited.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
         self.write(|objects| objects.remove(key))
     }
 
@@ -130,6 +143,36 @@ impl<K> Cache<K> {
     fn write<T>(&self, change: impl FnOnce(&mut Objects<K>) -> T) -> T {
         change(&mut self.objects.write().unwrap_or_else(PoisonError::into_inner))
     }
+}
+
+impl<K: Resource> Cache<K> {
+    /// Notes that this process has written `object`, which is as the API server answered. Until it has been seen, what is
+    /// known of it is older than what was done.
+    pub fn wrote(&self, object: &K) {
+        if let Some(version) = version(object) {
+            let awaited = (version, Instant::now() + AWAITED_FOR);
+            self.awaited
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .insert(ObjectKey::of(object), awaited);
+        }
+    }
+
+    /// Whether this process wrote an object with such a key that it has not seen yet.
+    pub fn is_behind(&self, concerns: impl Fn(&ObjectKey) -> bool) -> bool {
+        let now = Instant::now();
+        let mut awaited = self.awaited.lock().unwrap_or_else(PoisonError::into_inner);
+        awaited.retain(|key, (wrote, until)| {
+            let seen = self.get(key).and_then(|object| version(object.as_ref()));
+            seen.is_none_or(|seen| seen < *wrote) && now < *until
+        });
+        awaited.keys().any(concerns)
+    }
+}
+
+/// Versions of one kind of object are numbers that grow ("Resource versions", Kubernetes 1.35).
+fn version<K: Resource>(object: &K) -> Option<u64> {
+    object.resource_version()?.parse().ok()
 }
 
 /// A synced cache of these objects that nothing keeps up to date: for tests and for `explain`.
@@ -156,6 +199,37 @@ mod tests {
 
     fn names(objects: &[Arc<ConfigMap>]) -> Vec<String> {
         objects.iter().map(|object| ObjectKey::of(object.as_ref()).to_string()).collect()
+    }
+
+    fn at(version: u64) -> ConfigMap {
+        let mut object = named("a", "x");
+        object.metadata.resource_version = Some(version.to_string());
+        object
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_own_write_is_awaited_until_it_or_something_newer_is_seen() {
+        let (cache, key): (Cache<_>, _) = ([at(3)].into_iter().collect(), ObjectKey::within("a", "x"));
+        let is_behind = || cache.is_behind(|of| *of == key);
+        assert!(!is_behind());
+        cache.wrote(&at(10));
+        assert!(is_behind() && !cache.is_behind(|of| of.name == "y"));
+        cache.insert(key.clone(), Arc::new(at(9)));
+        assert!(is_behind());
+        cache.insert(key.clone(), Arc::new(at(12)));
+        assert!(!is_behind());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_own_write_that_is_deleted_or_never_seen_is_not_awaited_for_ever() {
+        let (cache, key): (Cache<_>, _) = ([at(3)].into_iter().collect(), ObjectKey::within("a", "x"));
+        cache.wrote(&at(10));
+        cache.remove(&key);
+        assert!(!cache.is_behind(|of| *of == key));
+        cache.wrote(&at(11));
+        assert!(cache.is_behind(|of| *of == key), "it is not there yet");
+        tokio::time::advance(AWAITED_FOR).await;
+        assert!(!cache.is_behind(|of| *of == key));
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! and for saying where they broke a promise. Knows nothing of how the controllers work: it reads only what any user
 //! could read, straight from the API servers.
 
-mod slots;
+pub mod slots;
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},

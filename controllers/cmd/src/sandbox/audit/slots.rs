@@ -13,7 +13,7 @@ use fedscaler_runtime::time::from_wire;
 const LATEST: TimeDelta = TimeDelta::seconds(30);
 
 /// What is wrong with the accounts of a CronHPA, if something is.
-pub(super) fn unaccounted(object: &CronHpa, now: DateTime<Utc>) -> Option<String> {
+pub fn unaccounted(object: &CronHpa, now: DateTime<Utc>) -> Option<String> {
     let admitted = admit(object).ok()?;
     let rules = object.status.iter().flat_map(|status| &status.rules);
     rules.into_iter().find_map(|rule| {

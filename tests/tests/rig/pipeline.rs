@@ -1,0 +1,107 @@
+//! From the FedHPA to the members and back, and a scheduler that sleeps through it.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use fedscaler_tests::rig::{
+    eventually, page,
+    place::{PATIENCE, Workload},
+};
+
+use crate::house::{House, scenarios};
+
+scenarios![
+    a_running_workload_is_taken_over_and_load_in_one_member_scales_there,
+    a_hundred_rounds_wake_the_scheduler_not_once,
+    members_scale_while_the_control_plane_is_gone,
+];
+
+async fn a_running_workload_is_taken_over_and_load_in_one_member_scales_there(house: &mut House) {
+    let place = house.place("pipeline", Workload::Deployment, 6).await;
+    // Half of what is asked for: just what the HPAs aim at.
+    place.usage(&BTreeMap::from([("member1", 50), ("member2", 50)])).await;
+    eventually("metrics are there", PATIENCE, async || {
+        let path = "/apis/metrics.k8s.io/v1beta1/namespaces/pipeline/pods";
+        for client in place.rig.members.values() {
+            let list = fedscaler_tests::rig::get(client, path).await.ok_or("no answer")?;
+            let cpu =
+                |pod: &serde_json::Value| pod["containers"][0]["usage"]["cpu"].as_str().map(str::to_owned);
+            let seen: Vec<_> = list["items"].as_array().into_iter().flatten().filter_map(cpu).collect();
+            if seen.is_empty() || seen.iter().any(|cpu| !cpu.starts_with("49") && !cpu.starts_with("50")) {
+                return Err(format!("{seen:?}"));
+            }
+        }
+        Ok(())
+    })
+    .await;
+    let (before, divisions) = (place.numbers().await.unwrap(), place.divisions());
+    place.apply(&place.fed_hpa(4, 40)).await;
+    let adopted = place.in_order("the workload is taken over", |_| true).await;
+    assert_eq!(adopted.members, before.members, "nothing moves at the start");
+    let hpas = place.hpas().await;
+    assert_eq!(hpas.len(), 2);
+    assert_eq!((sum(&hpas, |hpa| hpa.0), sum(&hpas, |hpa| hpa.1)), (4, 40), "{hpas:?}");
+
+    place.usage(&BTreeMap::from([("member1", 100)])).await;
+    let scaled =
+        place.in_order("member1 has grown", |now| now.members["member1"] > before.members["member1"] + 2);
+    let scaled = scaled.await;
+    assert_eq!(scaled.members["member2"], before.members["member2"], "its load is its own");
+    assert_eq!(place.divisions(), divisions);
+    place.leave().await;
+}
+
+async fn a_hundred_rounds_wake_the_scheduler_not_once(house: &mut House) {
+    let place = house.place("rounds", Workload::Deployment, 6).await;
+    place.apply(&place.fed_hpa(6, 40)).await;
+    place.in_order("the start", |now| now.template == 6).await;
+    let (divisions, attempts) = (place.divisions(), scale_attempts().await);
+    assert!(divisions > 0, "the log is read where Karmada writes it");
+    let rounds = || async { house.controllers["one"].metric("fedhpa_write_backs_total").await };
+    let before = rounds().await;
+    for round in 0..100_u64 {
+        let min = 6 + (round * 5) % 13;
+        let patch = format!("{{\"spec\": {{\"minReplicas\": {min}}}}}");
+        place.kubectl(&["patch", "fedhpa", "web", "--type=merge", "-p", &patch], "").await;
+        place.in_order(&format!("round {round} ends at {min}"), |now| now.template == min).await;
+    }
+    assert_eq!(place.divisions(), divisions, "by the scheduler's log");
+    assert_eq!(scale_attempts().await, attempts, "by the scheduler's metric");
+    let observed = house.controllers["one"].metric("fedhpa_reschedules_observed_total{").await;
+    assert_eq!(observed.unwrap_or(0.0), 0.0, "by our own metric");
+    println!("write-backs before and after: {before:?}, {:?}", rounds().await);
+    place.leave().await;
+}
+
+/// How often the scheduler has divided because numbers differed.
+async fn scale_attempts() -> f64 {
+    let page = page("127.0.0.1:26450", "/metrics").await.expect("the scheduler's metrics");
+    let lines = page.lines().filter(|line| {
+        line.starts_with("karmada_scheduler_schedule_attempts_total") && line.contains("ScaleSchedule")
+    });
+    lines.filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok()).sum()
+}
+
+async fn members_scale_while_the_control_plane_is_gone(house: &mut House) {
+    let place = house.place("alone", Workload::Deployment, 6).await;
+    place.apply(&place.fed_hpa(6, 40)).await;
+    let before = place.in_order("the start", |now| now.template == 6).await;
+    let divisions = place.divisions();
+    house.rig.down("karmada").await;
+    place.usage(&BTreeMap::from([("member1", 100)])).await;
+    eventually("member1 scales alone", PATIENCE, async || {
+        let workloads = place.workloads().await;
+        let now = fedscaler_tests::numbers::number(&workloads["member1"], "/spec/replicas");
+        if now > before.members["member1"] + 2 { Ok(()) } else { Err(format!("{now}")) }
+    })
+    .await;
+    place.usage(&BTreeMap::from([("member1", 50)])).await;
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    house.rig.up().await;
+    place.in_order("all is true again", |now| now.members["member1"] > before.members["member1"]).await;
+    assert_eq!(place.divisions(), divisions);
+    place.leave().await;
+}
+
+fn sum(hpas: &BTreeMap<String, (u64, u64)>, of: impl Fn(&(u64, u64)) -> u64) -> u64 {
+    hpas.values().map(of).sum()
+}
