@@ -56,6 +56,11 @@ impl Rig {
         Some(Self { karmada, members, folder })
     }
 
+    /// Whether tests that need it fail where it does not run.
+    pub fn is_required() -> bool {
+        env::var_os(WANTED).is_some_and(|wanted| wanted == "required")
+    }
+
     /// Where its kubeconfigs and logs are.
     pub fn folder(&self) -> &Path {
         &self.folder

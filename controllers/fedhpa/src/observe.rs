@@ -265,7 +265,8 @@ impl Scene<'_> {
 
     /// Works of that name that are this FedHPA's own.
     fn ours(&self) -> impl Iterator<Item = (&String, &Arc<types::Work>)> {
-        self.hpa_works.iter().filter(|(_, work)| work::foreign(work, &self.admitted.uid).is_none())
+        let fed_hpa = self.admitted.key.to_string();
+        self.hpa_works.iter().filter(move |(_, work)| work::foreign(work, &self.admitted.uid, &fed_hpa).is_none())
     }
 
     /// Clusters that have something of this workload, candidates or not.

@@ -128,7 +128,8 @@ impl HpaWork {
         let Some(there) = there else {
             return Comparison::Absent;
         };
-        if let Some(by) = foreign(there, &self.owner_uid) {
+        let fed_hpa = self.body["metadata"]["annotations"][FEDHPA].as_str().unwrap_or_default();
+        if let Some(by) = foreign(there, &self.owner_uid, fed_hpa) {
             return Comparison::Foreign(by);
         }
         if there.metadata.deletion_timestamp.is_some() {
@@ -207,14 +208,17 @@ pub enum Foreign {
     Unknown,
 }
 
-/// Who else the Work belongs to, if it does not belong to the FedHPA of uid `owner_uid`.
-pub fn foreign(work: &Work, owner_uid: &str) -> Option<Foreign> {
+/// Who else the Work belongs to, if it does not belong to the FedHPA of uid `owner_uid` and key `fed_hpa`. What an earlier
+/// FedHPA of that key has left behind (it was restored from a backup, or its finalizer was taken off by hand) belongs to
+/// the one that bears it now.
+pub fn foreign(work: &Work, owner_uid: &str, fed_hpa: &str) -> Option<Foreign> {
     let binding = work.annotations().get(BINDING_NAME);
     if binding.is_some() || work.labels().contains_key(BINDING_PERMANENT_ID) {
         return Some(Foreign::Binding(binding.cloned()));
     }
     match work.labels().get(OWNER_UID) {
         Some(owner) if owner == owner_uid => None,
+        Some(_predecessor) if work.annotations().get(FEDHPA).is_some_and(|key| key == fed_hpa) => None,
         Some(owner) => Some(Foreign::Owner(owner.clone())),
         None => Some(Foreign::Unknown),
     }

@@ -89,11 +89,12 @@ impl Place {
             .replace("COUNT", &replicas.to_string())
     }
 
-    /// The manifest of the FedHPA `web`, with these totals.
+    /// The manifest of the FedHPA `web`, with these totals, evenly divided.
     pub fn fed_hpa(&self, min: u32, max: u32) -> String {
         FED_HPA
             .replace("API_VERSION", self.workload.api_version())
             .replace("KIND", self.workload.kind())
+            .replace("STRATEGY", "Even")
             .replace("MIN", &min.to_string())
             .replace("MAX", &max.to_string())
     }
@@ -274,6 +275,7 @@ spec:
   maxReplicas: MAX
   metrics: [{type: Resource, resource: {name: cpu, target: {type: Utilization, averageUtilization: 50}}}]
   behavior: {scaleUp: {stabilizationWindowSeconds: 0}, scaleDown: {stabilizationWindowSeconds: 0}}
+  distribution: {strategy: STRATEGY}
   rebalance: {cooldownSeconds: 10, tolerancePercent: 10}
   writeBack: {intervalSeconds: 1}
 ";

@@ -1,5 +1,6 @@
-//! What an API server must do, whichever it is: each case runs against the sandbox, and against a real one where the
-//! environment names its kubeconfig in `FEDSCALER_CONFORMANCE_KUBECONFIG`.
+//! What an API server must do, whichever it is: each case runs against the sandbox, and against a real one where
+//! `tests/rig` runs or the environment names the kubeconfig of another in `FEDSCALER_CONFORMANCE_KUBECONFIG`. Generated
+//! sequences of requests are answered by both, and have to be answered alike.
 //!
 //! A case that holds on one of them only is a bug of the sandbox, or of the case.
 
@@ -19,6 +20,7 @@ mod controllers;
 mod definitions;
 mod deletion;
 mod discovery;
+mod generated;
 mod kube_client;
 mod lists;
 mod namespaces;
@@ -35,7 +37,7 @@ use std::panic::AssertUnwindSafe;
 
 use crate::{
     case::{Case, Need},
-    server::{KUBECONFIG, Real},
+    server::{Real, Server},
 };
 
 fn cases() -> impl Iterator<Item = &'static Case> {
@@ -63,10 +65,7 @@ fn cases() -> impl Iterator<Item = &'static Case> {
 
 #[tokio::test]
 async fn every_case_holds_on_a_real_api_server() {
-    let Some(real) = Real::from_environment().await else {
-        println!("skipped: {KUBECONFIG} does not name the kubeconfig of an API server");
-        return;
-    };
+    let Some(real) = Real::with_controllers().await else { return };
     let mut broken = Vec::new();
     for case in cases() {
         if case.need == Need::Controllers && !real.has_controllers {
@@ -81,4 +80,17 @@ async fn every_case_holds_on_a_real_api_server() {
         real.leave(server).await;
     }
     assert!(broken.is_empty(), "{} cases do not hold there:\n  {}", broken.len(), broken.join("\n  "));
+}
+
+#[test]
+fn generated_requests_are_answered_as_a_real_api_server_answers_them() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let Some(real) = runtime.block_on(Real::alone()) else { return };
+    let (there, here) = runtime.block_on(async { (real.place().await, Server::sandbox().await) });
+    let compared = generated::compare(&there, &here, runtime.handle());
+    runtime.block_on(real.leave(there));
+    match compared {
+        Ok(sequences) => println!("{sequences} sequences were answered alike"),
+        Err(difference) => panic!("{difference}"),
+    }
 }

@@ -6,6 +6,7 @@ use std::{env, path::Path, sync::Arc, time::Duration};
 
 use fedscaler_runtime::client::connect;
 use fedscaler_sandbox::{apiserver::ApiServer, clock::TokioClock};
+use fedscaler_tests::rig::{Rig, WANTED};
 use futures::{StreamExt as _, stream::BoxStream};
 use http::{Method, Request, header};
 use http_body_util::BodyExt as _;
@@ -266,10 +267,29 @@ pub(crate) struct Real {
 }
 
 impl Real {
-    /// The one that the environment names.
-    pub(crate) async fn from_environment() -> Option<Self> {
-        let kubeconfig = env::var_os(KUBECONFIG)?;
-        let client = connect(Some(Path::new(&kubeconfig)), None).await.expect("a usable kubeconfig");
+    /// One on which Kubernetes' controllers run if possible: the one that the environment names, or a member of the rig.
+    pub(crate) async fn with_controllers() -> Option<Self> {
+        Self::of(|rig| rig.members.first_key_value().expect("a member").1.clone()).await
+    }
+
+    /// One on which nobody acts on workloads: the one that the environment names, or the Karmada of the rig.
+    pub(crate) async fn alone() -> Option<Self> {
+        Self::of(|rig| rig.karmada.clone()).await
+    }
+
+    async fn of(choose: impl FnOnce(&Rig) -> Client) -> Option<Self> {
+        let client = if let Some(kubeconfig) = env::var_os(KUBECONFIG) {
+            connect(Some(Path::new(&kubeconfig)), None).await.expect("a usable kubeconfig")
+        } else if let Some(rig) = Rig::running().await {
+            choose(&rig)
+        } else {
+            assert!(
+                !Rig::is_required(),
+                "no real API server: {WANTED}=required, and tests/rig/up was not run"
+            );
+            println!("skipped: no real API server (tests/rig/up starts one, {KUBECONFIG} names one)");
+            return None;
+        };
         let mut real = Self { client, has_controllers: false };
         let server = real.place().await;
         // One of them gives each namespace an account; a second is plenty for it.

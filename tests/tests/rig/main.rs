@@ -21,12 +21,11 @@ mod room;
 mod stand_in;
 
 use std::{
-    env,
     process::ExitCode,
     sync::{Arc, Mutex, PoisonError},
 };
 
-use fedscaler_tests::rig::{Rig, WANTED, controllers::be_controllers_if_asked};
+use fedscaler_tests::rig::{Rig, controllers::be_controllers_if_asked};
 use libtest_mimic::{Arguments, Trial};
 
 use crate::house::{House, Scenario};
@@ -52,12 +51,11 @@ fn main() -> ExitCode {
     arguments.test_threads = Some(1);
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let Some(rig) = runtime.block_on(Rig::running()) else {
-        let is_wanted = env::var_os(WANTED).is_some_and(|wanted| wanted == "required");
         let count = scenarios().count();
         println!(
             "skipped: {count} scenarios on the real control plane, which does not run (tests/rig/up starts it)"
         );
-        return if is_wanted { ExitCode::FAILURE } else { ExitCode::SUCCESS };
+        return if Rig::is_required() { ExitCode::FAILURE } else { ExitCode::SUCCESS };
     };
     let house = Arc::new(Mutex::new(House::of(rig)));
     let runtime = Arc::new(runtime);

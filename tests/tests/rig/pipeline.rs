@@ -52,14 +52,15 @@ async fn a_running_workload_is_taken_over_and_load_in_one_member_scales_there(ho
 
 async fn a_hundred_rounds_wake_the_scheduler_not_once(house: &mut House) {
     let place = house.place("rounds", Workload::Deployment, 6).await;
-    place.apply(&place.fed_hpa(6, 40)).await;
+    place.apply(&place.fed_hpa(6, 140)).await;
     place.in_order("the start", |now| now.template == 6).await;
     let (divisions, attempts) = (place.divisions(), scale_attempts().await);
     assert!(divisions > 0, "the log is read where Karmada writes it");
     let rounds = || async { house.controllers["one"].metric("fedhpa_write_backs_total").await };
     let before = rounds().await;
-    for round in 0..100_u64 {
-        let min = 6 + (round * 5) % 13;
+    // Upwards: an HPA goes down only after new pods have been measured, which takes them half a minute.
+    for round in 1..=100_u64 {
+        let min = 6 + round;
         let patch = format!("{{\"spec\": {{\"minReplicas\": {min}}}}}");
         place.kubectl(&["patch", "fedhpa", "web", "--type=merge", "-p", &patch], "").await;
         place.in_order(&format!("round {round} ends at {min}"), |now| now.template == min).await;

@@ -90,6 +90,7 @@ fn a_work_that_belongs_to_another_is_never_ours_to_change() {
     };
     let relabelled = with(|work| {
         work.labels_mut().insert(OWNER_UID.to_owned(), "f-2".to_owned());
+        work.annotations_mut().insert(FEDHPA.to_owned(), "default/other".to_owned());
     });
     assert_eq!(relabelled, Comparison::Foreign(Foreign::Owner("f-2".to_owned())));
     let bare = with(|work| work.metadata.labels = None);
@@ -99,6 +100,13 @@ fn a_work_that_belongs_to_another_is_never_ours_to_change() {
     });
     let binding = Foreign::Binding(Some("nginx-horizontalpodautoscaler".to_owned()));
     assert_eq!(overwritten, Comparison::Foreign(binding));
+}
+
+#[test]
+fn what_a_fedhpa_of_the_same_name_has_left_behind_is_taken_over() {
+    let mut there = there();
+    there.labels_mut().insert(OWNER_UID.to_owned(), "f-0".to_owned());
+    assert_eq!(wanted().compare(Some(&there)), Comparison::Differs);
 }
 
 #[test]

@@ -5,13 +5,13 @@
 use serde_json::{Value, json};
 
 use super::{
-    Gates,
+    Gates, built_in,
     catalog::{Origin, Served},
     crds,
     errors::{ApiError, Cause, Subject},
     kinds::{
-        CONFIG_MAPS, CUSTOM_RESOURCE_DEFINITIONS, DEPLOYMENTS, HORIZONTAL_POD_AUTOSCALERS, Kind, LEASES,
-        REPLICA_SETS, SECRETS, SERVICES, STATEFUL_SETS,
+        CUSTOM_RESOURCE_DEFINITIONS, DEPLOYMENTS, HORIZONTAL_POD_AUTOSCALERS, Kind, LEASES, SERVICES,
+        STATEFUL_SETS,
     },
     metadata::name_of,
     objects::{UnknownFields, Writing},
@@ -21,8 +21,17 @@ use super::{
 /// Drops what the schema does not name, or refuses it, and fills in defaults.
 pub(super) fn shape(served: &Served, object: &mut Value, writing: &mut Writing) -> Result<(), ApiError> {
     if served.resource.origin == Origin::BuiltIn {
-        // Decoding into Go structs turns null into absence.
+        // Decoding into Go structs turns null into absence, and in a map of texts into the empty text.
+        empty_texts(object);
         shaping::drop_nulls(object);
+        drop_empty(object);
+    } else {
+        // Of a custom resource the metadata alone is a Go struct.
+        let mut decoded = json!({"metadata": object["metadata"].take()});
+        empty_texts(&mut decoded);
+        shaping::drop_nulls(&mut decoded);
+        drop_empty(&mut decoded);
+        object["metadata"] = decoded["metadata"].take();
     }
     let Some(rules) = &served.version.rules else { return Ok(()) };
     let told = check_fields(served, object, writing.unknown).map_err(|error| {
@@ -32,6 +41,16 @@ pub(super) fn shape(served: &Served, object: &mut Value, writing: &mut Writing) 
         ))
     })?;
     writing.warnings.extend(told);
+    if served.resource.origin == Origin::BuiltIn
+        && let Some(cause) = rules.wrong_type(object)
+    {
+        // It does not get past decoding into Go structs.
+        let (kind, version) = (&served.resource.kind, &served.version.name);
+        return Err(ApiError::bad_request(format!(
+            "{kind} in version \"{version}\" cannot be handled as a {kind}: {}",
+            cause.message
+        )));
+    }
     rules.fill_in(object);
     if CUSTOM_RESOURCE_DEFINITIONS.is_of(served.name()) {
         crds::complete(object);
@@ -40,6 +59,45 @@ pub(super) fn shape(served: &Served, object: &mut Value, writing: &mut Writing) 
         complete(served, object);
     }
     Ok(())
+}
+
+fn empty_texts(object: &mut Value) {
+    const MAPS_OF_TEXTS: [&str; 5] = [
+        "/data",
+        "/metadata/labels",
+        "/metadata/annotations",
+        "/spec/template/metadata/labels",
+        "/spec/template/metadata/annotations",
+    ];
+    for path in MAPS_OF_TEXTS {
+        let Some(Value::Object(texts)) = object.pointer_mut(path) else { continue };
+        for text in texts.values_mut().filter(|text| text.is_null()) {
+            *text = json!("");
+        }
+    }
+}
+
+/// Maps and lists that Go structs leave out when they are empty.
+fn drop_empty(object: &mut Value) {
+    const LEFT_OUT: [(&str, &str); 7] = [
+        ("", "data"),
+        ("", "binaryData"),
+        ("/metadata", "labels"),
+        ("/metadata", "annotations"),
+        ("/metadata", "finalizers"),
+        ("/metadata", "ownerReferences"),
+        ("/spec/template/metadata", "labels"),
+    ];
+    for (parent, field) in LEFT_OUT {
+        let Some(Value::Object(fields)) = object.pointer_mut(parent) else { continue };
+        let is_empty = |value: &Value| {
+            value.as_object().is_some_and(serde_json::Map::is_empty)
+                || value.as_array().is_some_and(Vec::is_empty)
+        };
+        if fields.get(field).is_some_and(is_empty) {
+            fields.remove(field);
+        }
+    }
 }
 
 /// Drops what the schema does not name; the warnings about that, or a refusal.
@@ -145,7 +203,7 @@ pub(super) fn judge(served: &Served, new: &Value, old: Option<&Value>, gates: Ga
         causes.extend(rules.violations(new, old));
     }
     if served.resource.origin == Origin::BuiltIn {
-        causes.extend(built_in_violations(served, new, old, gates));
+        causes.extend(built_in::violations(served, new, old, gates));
     }
     if causes.is_empty() {
         return Ok(());
@@ -154,7 +212,7 @@ pub(super) fn judge(served: &Served, new: &Value, old: Option<&Value>, gates: Ga
     Err(ApiError::invalid(subject, &causes))
 }
 
-fn invalid(field: &str, message: String) -> Cause {
+pub(super) fn invalid(field: &str, message: String) -> Cause {
     Cause { field: field.to_owned(), reason: "FieldValueInvalid", message }
 }
 
@@ -232,102 +290,4 @@ fn is_label_value(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
         && ends(text.bytes().next())
         && ends(text.bytes().last())
-}
-
-fn built_in_violations(served: &Served, object: &Value, old: Option<&Value>, gates: Gates) -> Vec<Cause> {
-    let kind = served.name();
-    let spec = &object["spec"];
-    if HORIZONTAL_POD_AUTOSCALERS.is_of(kind) {
-        return autoscaler_violations(spec, gates);
-    }
-    if CUSTOM_RESOURCE_DEFINITIONS.is_of(kind) {
-        return crds::violations(object);
-    }
-    let mut causes = Vec::new();
-    let scaled = [DEPLOYMENTS, STATEFUL_SETS, REPLICA_SETS].iter().any(|scaled| scaled.is_of(kind));
-    if scaled {
-        if let Some(replicas) = spec["replicas"].as_i64().filter(|replicas| *replicas < 0) {
-            causes.push(invalid(
-                "spec.replicas",
-                format!("Invalid value: {replicas}: must be greater than or equal to 0"),
-            ));
-        }
-        causes.extend(selector_violations(spec));
-        let moved = old.filter(|old| old["spec"]["selector"] != spec["selector"]);
-        causes.extend(moved.map(|_| {
-            invalid("spec.selector", format!("Invalid value: {}: field is immutable", spec["selector"]))
-        }));
-    }
-    if CONFIG_MAPS.is_of(kind) || SECRETS.is_of(kind) {
-        let keys = object["data"].as_object().into_iter().flatten().map(|(key, _)| key);
-        causes.extend(keys.filter(|key| !is_config_key(key)).map(|key| {
-            invalid(&format!("data[{key}]"), format!("Invalid value: {}: a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')", json!(key)))
-        }));
-    }
-    if LEASES.is_of(kind)
-        && let Some(term) = spec["leaseDurationSeconds"].as_i64().filter(|term| *term <= 0)
-    {
-        causes.push(invalid(
-            "spec.leaseDurationSeconds",
-            format!("Invalid value: {term}: must be greater than 0"),
-        ));
-    }
-    causes
-}
-
-fn is_config_key(key: &str) -> bool {
-    !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
-}
-
-/// A workload selects the pods it makes.
-fn selector_violations(spec: &Value) -> Option<Cause> {
-    let labels = &spec["template"]["metadata"]["labels"];
-    if spec["selector"].is_null() {
-        let message = "Required value".to_owned();
-        return Some(Cause { field: "spec.selector".to_owned(), reason: "FieldValueRequired", message });
-    }
-    let wanted = spec["selector"]["matchLabels"].as_object()?;
-    let selected = wanted.iter().all(|(name, value)| labels.get(name) == Some(value));
-    (!selected).then(|| {
-        let shown = if labels.is_null() { json!({}) } else { labels.clone() };
-        let message = format!("Invalid value: {shown}: `selector` does not match template `labels`");
-        invalid("spec.template.metadata.labels", message)
-    })
-}
-
-fn autoscaler_violations(spec: &Value, gates: Gates) -> Vec<Cause> {
-    let (least, most) =
-        (spec["minReplicas"].as_i64().unwrap_or(1), spec["maxReplicas"].as_i64().unwrap_or(0));
-    let mut causes = Vec::new();
-    let lowest = i64::from(!gates.hpa_scale_to_zero);
-    if least < lowest {
-        causes.push(invalid(
-            "spec.minReplicas",
-            format!("Invalid value: {least}: must be greater than or equal to {lowest}"),
-        ));
-    }
-    let of_more_than_pods = |metric: &Value| metric["type"] == "Object" || metric["type"] == "External";
-    let metrics = spec["metrics"].as_array();
-    if least == 0 && lowest == 0 && !metrics.into_iter().flatten().any(of_more_than_pods) {
-        causes.push(Cause {
-            field: "spec.metrics".to_owned(),
-            reason: "FieldValueForbidden",
-            message:
-                "Forbidden: must specify at least one Object or External metric to support scaling to zero \
-                      replicas"
-                    .to_owned(),
-        });
-    }
-    if most < 1 {
-        causes.push(Cause {
-            field: "spec.maxReplicas".to_owned(),
-            reason: "FieldValueRequired",
-            message: "Required value: must be set and greater than 0".to_owned(),
-        });
-    }
-    if most < least {
-        let message = format!("Invalid value: {most}: must be greater than or equal to `minReplicas`");
-        causes.push(invalid("spec.maxReplicas", message));
-    }
-    causes
 }

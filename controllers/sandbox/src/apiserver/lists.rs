@@ -2,13 +2,13 @@
 //!
 //! It knows revisions and continue tokens, not the kinds it lists.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use serde_json::{Value, json};
 
 use super::{
     State,
-    catalog::Served,
+    catalog::{Origin, Served},
     errors::ApiError,
     metadata::{name_of, namespace_of},
     routes::Query,
@@ -49,8 +49,15 @@ impl Page {
             if index > 0 {
                 bytes.push(b',');
             }
+            // Items of built-in kinds do not say what they are: the list does.
+            let is_said = |field: &str| match served.resource.origin {
+                Origin::BuiltIn => field != "apiVersion" && field != "kind",
+                Origin::Custom => true,
+            };
+            let fields = item.as_object().into_iter().flatten().filter(|(field, _)| is_said(field));
+            let fields: BTreeMap<_, _> = fields.collect();
             // Writing a value into memory cannot fail: its keys are strings.
-            let _ = serde_json::to_writer(&mut bytes, item.as_ref());
+            let _ = serde_json::to_writer(&mut bytes, &fields);
         }
         bytes.extend_from_slice(b"]}");
         bytes

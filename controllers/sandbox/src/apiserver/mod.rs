@@ -4,6 +4,7 @@
 //! ownership, validation and the wording of refusals. It does not know what any object is for: nothing here reconciles.
 
 mod admission;
+mod built_in;
 mod catalog;
 mod compiled;
 mod crds;

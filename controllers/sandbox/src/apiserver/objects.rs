@@ -274,6 +274,10 @@ fn prepare_new(served: &Served, object: &mut Value) {
         && let Some(fields) = object.as_object_mut()
     {
         fields.remove("status");
+        if kinds::HORIZONTAL_POD_AUTOSCALERS.is_of(served.name()) {
+            // What a Go struct shows that nobody has filled in.
+            fields.insert("status".to_owned(), json!({"desiredReplicas": 0}));
+        }
     }
     if kinds::PODS.is_of(served.name()) {
         object["status"] = json!({"phase": "Pending"});
@@ -287,7 +291,7 @@ fn prepare_new(served: &Served, object: &mut Value) {
 
 /// Custom resources always, built-in kinds where their status is separate; pods, nodes and namespaces never.
 fn counts_generations(served: &Served) -> bool {
-    let uncounted = [kinds::NODES, kinds::NAMESPACES, kinds::SERVICES];
+    let uncounted = [kinds::NODES, kinds::NAMESPACES, kinds::SERVICES, kinds::HORIZONTAL_POD_AUTOSCALERS];
     served.resource.origin == Origin::Custom
         || (served.has_status() && !uncounted.iter().any(|kind| kind.is_of(served.name())))
 }

@@ -172,10 +172,11 @@ fn check_configuration(
     shaping::drop_nulls(configuration);
     let Some(rules) = &served.version.rules else { return Ok(()) };
     let undeclared = shaping::prune(&mut configuration.clone(), &rules.schema);
-    let Some(first) = undeclared.first() else { return Ok(()) };
+    let undeclared = undeclared.first().map(|path| format!(".{path}: field not declared in schema"));
+    let Some(first) = undeclared.or_else(|| rules.untyped(configuration)) else { return Ok(()) };
     let (group, version) = (&served.name().group, &served.version.name);
     let message = format!(
-        "failed to create typed patch object ({namespace}/{name}; {}, Kind={}): .{first}: field not declared in schema",
+        "failed to create typed patch object ({namespace}/{name}; {}, Kind={}): {first}",
         super::kinds::api_version(group, version),
         served.resource.kind,
     );

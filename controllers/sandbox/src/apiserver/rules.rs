@@ -57,6 +57,25 @@ impl Rules {
         shaping::fill_in(object, &self.schema);
     }
 
+    /// Why a configuration cannot be merged by its schema: a value of another type, an item twice, or one without its key.
+    pub(super) fn untyped(&self, configuration: &Value) -> Option<String> {
+        let spoils = |cause: &Cause| match cause.reason {
+            // A fraction is a number as well: that it is not whole is found later.
+            "FieldValueTypeInvalid" => !cause.message.starts_with("Invalid value: \"number\""),
+            "FieldValueDuplicate" => true,
+            // Keys are what items are required to have.
+            "FieldValueRequired" => cause.field.rsplit_once('.').is_some_and(|(item, _key)| item.ends_with(']')),
+            _ => false,
+        };
+        let cause = violations(configuration, None, &self.schema).into_iter().find(spoils)?;
+        Some(format!(".{}: {}", cause.field, cause.message))
+    }
+
+    /// The first field whose value is of another type than it should be.
+    pub(super) fn wrong_type(&self, new: &Value) -> Option<Cause> {
+        violations(new, None, &self.schema).into_iter().find(|cause| cause.reason == "FieldValueTypeInvalid")
+    }
+
     /// All that is wrong with `new`, an update of `old` where there is one.
     pub(super) fn violations(&self, new: &Value, old: Option<&Value>) -> Vec<Cause> {
         let mut causes = violations(new, old, &self.schema);
