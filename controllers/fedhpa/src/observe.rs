@@ -266,7 +266,9 @@ impl Scene<'_> {
     /// Works of that name that are this FedHPA's own.
     fn ours(&self) -> impl Iterator<Item = (&String, &Arc<types::Work>)> {
         let fed_hpa = self.admitted.key.to_string();
-        self.hpa_works.iter().filter(move |(_, work)| work::foreign(work, &self.admitted.uid, &fed_hpa).is_none())
+        self.hpa_works
+            .iter()
+            .filter(move |(_, work)| work::foreign(work, &self.admitted.uid, &fed_hpa).is_none())
     }
 
     /// Clusters that have something of this workload, candidates or not.

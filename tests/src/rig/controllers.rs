@@ -55,6 +55,11 @@ impl Controllers {
         self.process.id().expect("it runs")
     }
 
+    /// Whether they have ended by themselves: they do when another leads, or may do so.
+    pub fn have_ended(&mut self) -> bool {
+        self.process.try_wait().is_ok_and(|ended| ended.is_some())
+    }
+
     /// Kills them, whatever they are at.
     pub async fn kill(mut self) {
         self.process.kill().await.expect("it can be killed");

@@ -247,12 +247,12 @@ fn merge(object: &mut Value, change: &Value) {
     }
 }
 
-/// A real server takes a null in what is applied for a field that is owned and not there; the sandbox leaves it out, as
-/// no user means it.
+/// A real server takes a null in what is applied for a field that is owned and not there, and an empty object for one that
+/// replaces what others own in it; the sandbox leaves both out, as no user means them.
 fn drop_nulls(value: &mut Value) {
     if let Value::Object(fields) = value {
-        fields.retain(|_, field| !field.is_null());
         fields.values_mut().for_each(drop_nulls);
+        fields.retain(|_, field| !field.is_null() && *field != json!({}));
     }
 }
 
@@ -295,6 +295,8 @@ fn strip(value: &mut Value) {
             }
             fields.values_mut().for_each(strip);
             if let Some(Value::Array(managers)) = fields.get_mut("managedFields") {
+                // What `/scale` has set of a custom resource a real server forgets at the next apply.
+                managers.retain(|manager| manager["subresource"] != "scale");
                 // They come by time, of which a request a moment later has another.
                 managers.sort_by_key(ToString::to_string);
             }
@@ -472,10 +474,12 @@ fn status(kind: Kind) -> BoxedStrategy<Value> {
     match kind {
         Kind::Map => Just(json!({"replicas": 1})).boxed(),
         Kind::Autoscaler => Just(json!({"currentReplicas": 2, "desiredReplicas": 3})).boxed(),
-        Kind::Deployment => some(vec![
-            ("replicas", one_of(vec![json!(2), json!(0)])),
-            ("observedGeneration", one_of(vec![json!(1)])),
-        ]),
+        Kind::Deployment => select(vec![
+            json!({"replicas": 2, "observedGeneration": 1}),
+            json!({"replicas": 0, "observedGeneration": 1}),
+            json!({"observedGeneration": 2}),
+        ])
+        .boxed(),
         Kind::Widget => some(vec![
             ("replicas", one_of(vec![json!(2), json!("2"), Value::Null])),
             (

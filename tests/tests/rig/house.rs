@@ -50,8 +50,11 @@ impl House {
         .await;
     }
 
-    /// Starts controllers of that name, if none run, and waits until they have seen everything.
+    /// Starts controllers of that name, if none run any more, as a kubelet does, and waits until they have seen everything.
     pub(crate) async fn start(&mut self, name: &'static str) {
+        if self.controllers.get_mut(name).is_some_and(Controllers::have_ended) {
+            self.controllers.remove(name);
+        }
         let controllers = self.controllers.entry(name).or_insert_with(|| Controllers::start(&self.rig, name));
         eventually("the controllers are ready", PATIENCE, async || {
             if controllers.are_ready().await { Ok(()) } else { Err("they are not; see their log".to_owned()) }

@@ -98,6 +98,8 @@ async fn members_scale_while_the_control_plane_is_gone(house: &mut House) {
     place.usage(&BTreeMap::from([("member1", 50)])).await;
     tokio::time::sleep(Duration::from_secs(20)).await;
     house.rig.up().await;
+    // Who cannot renew its Lease ends, and is started anew.
+    house.start("one").await;
     place.in_order("all is true again", |now| now.members["member1"] > before.members["member1"]).await;
     assert_eq!(place.divisions(), divisions);
     place.leave().await;

@@ -36,7 +36,8 @@ async fn maxes(place: &Place, what: &str, goal: impl Fn(u64, u64) -> bool) {
 async fn shares_follow_nodes_that_come_and_go(house: &mut House) {
     let place = large(house, "room").await;
     // Sums are exact where all nodes are alike; the histogram counts each node by the least of its grade.
-    let by_sums = place.fed_hpa(6, 30).replace("strategy: Even}", "strategy: Capacity}\n  capacity: {source: Summary}");
+    let by_sums =
+        place.fed_hpa(6, 30).replace("strategy: Even}", "strategy: Capacity}\n  capacity: {source: Summary}");
     place.apply(&by_sums).await;
     place.in_order("the start", |now| now.template == 6).await;
     maxes(&place, "shares follow room", |one, two| one + two == 30 && one > two).await;

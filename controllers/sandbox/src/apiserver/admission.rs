@@ -25,6 +25,7 @@ pub(super) fn shape(served: &Served, object: &mut Value, writing: &mut Writing) 
         empty_texts(object);
         shaping::drop_nulls(object);
         drop_empty(object);
+        drop_zeros(served, object);
     } else {
         // Of a custom resource the metadata alone is a Go struct.
         let mut decoded = json!({"metadata": object["metadata"].take()});
@@ -74,6 +75,22 @@ fn empty_texts(object: &mut Value) {
         for text in texts.values_mut().filter(|text| text.is_null()) {
             *text = json!("");
         }
+    }
+}
+
+/// Counts in a status that Go structs leave out when they are 0.
+fn drop_zeros(served: &Served, object: &mut Value) {
+    let shown: &[&str] = if DEPLOYMENTS.is_of(served.name()) {
+        &[]
+    } else if HORIZONTAL_POD_AUTOSCALERS.is_of(served.name()) {
+        &["desiredReplicas"]
+    } else if STATEFUL_SETS.is_of(served.name()) {
+        &["replicas", "availableReplicas"]
+    } else {
+        return;
+    };
+    if let Some(status) = object.get_mut("status").and_then(Value::as_object_mut) {
+        status.retain(|field, value| value.as_i64() != Some(0) || shown.contains(&field.as_str()));
     }
 }
 

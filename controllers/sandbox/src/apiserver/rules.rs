@@ -64,7 +64,9 @@ impl Rules {
             "FieldValueTypeInvalid" => !cause.message.starts_with("Invalid value: \"number\""),
             "FieldValueDuplicate" => true,
             // Keys are what items are required to have.
-            "FieldValueRequired" => cause.field.rsplit_once('.').is_some_and(|(item, _key)| item.ends_with(']')),
+            "FieldValueRequired" => {
+                cause.field.rsplit_once('.').is_some_and(|(item, _key)| item.ends_with(']'))
+            }
             _ => false,
         };
         let cause = violations(configuration, None, &self.schema).into_iter().find(spoils)?;

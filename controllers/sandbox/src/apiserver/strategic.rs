@@ -114,7 +114,29 @@ fn merge_items(
             (_, None) => result.push(merge_value(None, item, of_item)?),
         }
     }
-    Ok(result)
+    let place =
+        |items: &[Value], item: &Value| items.iter().position(|other| other.get(key) == item.get(key));
+    let (named, left): (Vec<_>, Vec<_>) = result.into_iter().partition(|item| place(change, item).is_some());
+    let mut named = named;
+    named.sort_by_key(|item| place(change, item));
+    Ok(interleave(left, named, |item| place(old, item)))
+}
+
+/// As kube-apiserver orders a merged list (`mergeSortedSlice` of apimachinery): what the patch names comes first, unless
+/// both were there and something else stood before it.
+fn interleave(left: Vec<Value>, named: Vec<Value>, place: impl Fn(&Value) -> Option<usize>) -> Vec<Value> {
+    let (mut left, mut named) = (left.into_iter().peekable(), named.into_iter().peekable());
+    let mut all = Vec::new();
+    while let (Some(other), Some(item)) = (left.peek(), named.peek()) {
+        let stood_before = match (place(other), place(item)) {
+            (Some(other), Some(item)) => other < item,
+            (None, _) | (_, None) => false,
+        };
+        all.extend(if stood_before { left.next() } else { named.next() });
+    }
+    all.extend(left);
+    all.extend(named);
+    all
 }
 
 fn delete_items(fields: &mut Map<String, Value>, name: &str, values: &Value) {
