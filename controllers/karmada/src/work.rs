@@ -148,6 +148,7 @@ impl HpaWork {
         let annotation = there.annotations().get(FEDHPA).map(String::as_str);
         let preserved = there.spec.preserve_resources_on_deletion == Some(true);
         has_finalizer
+            && there.labels().get(OWNER_UID) == Some(&self.owner_uid)
             && preserved == (self.body["spec"]["preserveResourcesOnDeletion"] == true)
             && annotation == metadata["annotations"][FEDHPA].as_str()
             && ours["apiVersion"] == theirs["apiVersion"]

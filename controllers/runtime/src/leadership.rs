@@ -168,7 +168,7 @@ impl Candidate {
         match self.release().await {
             Ok(()) => tracing::info!(lease = self.name, "given back"),
             Err(error) => {
-                tracing::warn!(lease = self.name, %error, "not given back: others wait for its end")
+                tracing::warn!(lease = self.name, %error, "not given back: others wait for its end");
             }
         }
     }

@@ -72,8 +72,8 @@ impl Controllers {
         self.process.wait().await.expect("it ends")
     }
 
-    /// The value of the first metric whose line begins so, if they answer.
-    pub async fn metric(&self, beginning: &str) -> Option<f64> {
+    /// The value of the first counter or gauge whose line begins so, if they answer.
+    pub async fn metric(&self, beginning: &str) -> Option<u64> {
         let page = page(self.admin, "/metrics").await?;
         let line = page.lines().find(|line| line.starts_with(beginning))?;
         line.rsplit_once(' ')?.1.parse().ok()
@@ -81,7 +81,7 @@ impl Controllers {
 
     /// Whether they may write.
     pub async fn lead(&self) -> bool {
-        self.metric("leader ").await == Some(1.0)
+        self.metric("leader ").await == Some(1)
     }
 
     /// Whether they have seen all there is to see.

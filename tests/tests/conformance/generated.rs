@@ -145,15 +145,8 @@ impl<'a> Client<'a> {
             Verb::Steps(steps) => self.server.patch(&path, JSON_PATCH, steps.clone()).await,
             Verb::Strategic(change) => self.server.patch(&path, STRATEGIC, change.clone()).await,
             Verb::Apply { part, manager, force } => {
-                let mut object = part.clone();
-                drop_nulls(&mut object);
-                let whole = self.whole(request.kind, &name);
-                object["apiVersion"] = whole["apiVersion"].clone();
-                object["kind"] = whole["kind"].clone();
-                object["metadata"]["name"] = json!(name);
-                object["metadata"]["labels"]["sequence"] = json!(self.prefix);
                 let path = format!("{path}?fieldManager={manager}&force={force}");
-                self.server.patch(&path, APPLY, object).await
+                self.server.patch(&path, APPLY, self.configuration(request.kind, &name, part)).await
             }
             Verb::Status(change) => {
                 self.server.merge(&format!("{path}/status"), json!({"status": change})).await
@@ -184,6 +177,18 @@ impl<'a> Client<'a> {
         compared(&answer, self.server)
     }
 
+    /// What a manager applies.
+    fn configuration(&self, kind: Kind, name: &str, part: &Value) -> Value {
+        let mut object = part.clone();
+        drop_nulls(&mut object);
+        let whole = self.whole(kind, name);
+        object["apiVersion"] = whole["apiVersion"].clone();
+        object["kind"] = whole["kind"].clone();
+        object["metadata"]["name"] = json!(name);
+        object["metadata"]["labels"]["sequence"] = json!(self.prefix);
+        object
+    }
+
     fn collection(&self, kind: Kind) -> String {
         match kind {
             Kind::Map => self.server.path(MAPS),
@@ -209,7 +214,7 @@ impl<'a> Client<'a> {
         }
         match self.versions.iter_mut().find(|(of, _)| of == path) {
             Some((_, versions)) if versions.last().map(String::as_str) != Some(version) => {
-                versions.push(version.to_owned())
+                versions.push(version.to_owned());
             }
             Some(_) => {}
             None => self.versions.push((path.to_owned(), vec![version.to_owned()])),

@@ -4,12 +4,7 @@
 //! `FEDSCALER_RIG=required`. The scenarios share one control plane and run one after the other, each in a namespace of its
 //! own.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test fails by panicking, in its helpers too"
-)]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking, in its helpers too")]
 
 mod chaos;
 mod cron;

@@ -68,6 +68,13 @@ async fn a_lost_member_is_covered_and_comes_back(house: &mut House) {
     let place = house.place("lost", Workload::Deployment, 8).await;
     place.apply(&place.fed_hpa(8, 40)).await;
     let before = place.in_order("the start", |now| now.template == 8).await;
+    eventually("both members have told their numbers", PATIENCE, async || {
+        let status = place.fed().await.unwrap_or_default()["status"].take();
+        let clusters = status["clusters"].as_array().cloned().unwrap_or_default();
+        let told = clusters.iter().filter(|cluster| cluster.get("currentReplicas").is_some()).count();
+        if told == 2 { Ok(()) } else { Err(format!("{clusters:?}")) }
+    })
+    .await;
     let divisions = place.divisions();
     let uids = uids(&place).await;
     house.rig.down("member2-apiserver").await;

@@ -1,4 +1,5 @@
-//! Does in the members what OpenKruise's controller would: makes pods for CloneSets, by ReplicaSets, and says how many.
+//! Does in the members what OpenKruise's controller would: makes pods for a `CloneSet`, by a `ReplicaSet`, and says
+//! how many.
 
 use std::time::Duration;
 
@@ -70,9 +71,8 @@ async fn tend(member: &Client, clone_set: &Value) -> Option<()> {
 }
 
 async fn patch(member: &Client, path: &str, media_type: &str, body: &Value) -> Option<Value> {
-    let request = Request::patch(format!("{path}?fieldManager=stand-in&force=true"));
-    let path_only = Request::patch(format!("{path}?fieldManager=stand-in"));
-    let request = if media_type.contains("apply") { request } else { path_only };
+    let force = if media_type.contains("apply") { "&force=true" } else { "" };
+    let request = Request::patch(format!("{path}?fieldManager=stand-in{force}"));
     let request = request.header("content-type", media_type).body(body.to_string().into_bytes()).ok()?;
     member.request::<Value>(request).await.ok()
 }
