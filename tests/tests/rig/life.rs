@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
-use fedscaler_tests::rig::{
-    eventually,
-    place::{PATIENCE, Workload},
+use fedscaler_tests::{
+    rig::{
+        eventually,
+        place::{PATIENCE, Workload},
+    },
+    stage::condition,
 };
 
 use crate::{
@@ -27,9 +30,15 @@ async fn a_manifest_with_other_replicas_deletes_no_workload(house: &mut House) {
         tokio::time::sleep(Duration::from_secs(2)).await;
         assert_eq!(crate::room::uids(&place).await, uids);
     }
-    eventually("the numbers are true again", PATIENCE, async || {
-        let numbers = place.numbers().await.ok_or("nothing")?;
-        if numbers.agree() { Ok(()) } else { Err(format!("{numbers:?}")) }
+    // After three repairs it says what the user has to do, and no longer fights.
+    eventually("it is contested", PATIENCE, async || {
+        let fed = place.fed().await.ok_or("no FedHPA")?;
+        let contested = condition(&fed, "Contested").ok_or("no condition")?;
+        if contested.0 == "True" && contested.2.contains("remove spec.replicas") {
+            Ok(())
+        } else {
+            Err(format!("{contested:?}"))
+        }
     })
     .await;
     assert_eq!(place.numbers().await.unwrap().members, before.members);

@@ -1,3 +1,5 @@
+//! A candidate against a server that answers as it is told to: when it leads, and when no more.
+
 use std::sync::Arc;
 
 use serde_json::{Value, json};

@@ -26,7 +26,8 @@ type Key = (String, String);
 /// An autoscaler, with what the controller keeps of it in its own memory.
 struct Kept {
     spec: Spec,
-    generation: Option<i64>,
+    /// The spec on the wire: an autoscaler counts no generations.
+    asked: Value,
     target: Option<Owner>,
     status: Status,
     memory: Memory,
@@ -90,16 +91,15 @@ impl Autoscaling {
             self.kept.remove(&key);
             return;
         }
-        let generation = int(object, "/metadata/generation");
         let kept = self.kept.entry(key.clone()).or_insert_with(|| Kept {
             spec: Spec::read(object),
-            generation: None,
+            asked: Value::Null,
             target: None,
             status: Status::default(),
             memory: Memory::default(),
         });
-        if kept.generation != generation {
-            kept.generation = generation;
+        if kept.asked != object["spec"] {
+            kept.asked = object["spec"].clone();
             kept.spec = Spec::read(object);
             kept.target = target_of(object);
         }
