@@ -91,7 +91,11 @@ async fn a_lost_member_is_covered_and_comes_back(house: &mut House) {
     let clusters = fed["status"]["clusters"].as_array().cloned().unwrap_or_default();
     let lost = clusters.iter().find(|cluster| cluster["name"] == "member2").cloned().unwrap_or_default();
     assert_eq!(lost["phase"], "Frozen", "{lost:#}");
-    assert_eq!(lost["current"].as_u64(), Some(before.members["member2"]), "its numbers are frozen: {lost:#}");
+    assert_eq!(
+        lost["currentReplicas"].as_u64(),
+        Some(before.members["member2"]),
+        "its numbers are frozen: {lost:#}"
+    );
     house.rig.up().await;
     place.in_order("member2 is back and the total is as before", |now| now.template == 8).await;
     assert_eq!(self::uids(&place).await, uids, "no workload was deleted");

@@ -12,7 +12,7 @@ use super::{
     counts::count,
     decide::{acknowledge, has_hpa, write},
     decision::{Decision, FedHpaCondition as Condition, Write},
-    facts::{Binding, Cluster, Facts, Scheduling, Target, Template},
+    facts::{Binding, Cluster, Facts, Resets, Scheduling, Target, Template},
     report,
     write_back::{self, Answer},
 };
@@ -84,7 +84,8 @@ fn write_counts(facts: &Facts, template: &Template, binding: &Binding, decision:
         binding,
         template,
         round: facts.memory.round.as_ref(),
-        resets: facts.memory.resets,
+        // Whoever sets the replicas has them from now on: nobody is made to wait for the last write.
+        resets: Resets::default(),
         interval: std::time::Duration::ZERO,
         now: facts.now,
     };

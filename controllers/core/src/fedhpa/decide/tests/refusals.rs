@@ -5,7 +5,7 @@ use super::{
     story::Story,
     *,
 };
-use crate::fedhpa::facts::Blocked;
+use crate::fedhpa::facts::{Blocked, Resets};
 
 fn running() -> Plane {
     Plane::running(policy(2, 20), &[("a", 3, 40), ("b", 3, 40)])
@@ -198,6 +198,27 @@ fn deletion_overrides_suspension() {
     insta::assert_snapshot!(text, @r#"
     -- suspended and deleted
        0 s  no HPA of a; no HPA of b
+            Ready=False Releasing: the members' HPAs are being deleted
+       5 s  unretain; resume scheduling; finalizer off
+            Ready=False Released: the workload is Karmada's again, at its real counts
+    == at the end
+       a runs 3, no HPA, entry 3
+       b runs 3, no HPA, entry 3
+       template 6, binding 6
+    "#);
+}
+
+#[test]
+fn deletion_does_not_wait_for_those_who_reset_the_replicas() {
+    let mut plane = Story::new(running()).passes(900).plane;
+    plane.rewind(900);
+    plane.memory.resets = Resets { count: 3, since: Some(plane.facts().now) };
+    plane.scale(1);
+    plane.deleting = Some(plane.now);
+    let text = Story::new(plane).then("contested, and the FedHPA deleted", |_| {}).passes(60).text();
+    insta::assert_snapshot!(text, @r#"
+    -- contested, and the FedHPA deleted
+       0 s  scale 6; no HPA of a; no HPA of b
             Ready=False Releasing: the members' HPAs are being deleted
        5 s  unretain; resume scheduling; finalizer off
             Ready=False Released: the workload is Karmada's again, at its real counts
