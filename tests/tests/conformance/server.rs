@@ -64,7 +64,8 @@ impl Server {
         format!("{}.example.com", self.namespace)
     }
 
-    /// Forgets the past, where the server can be told to; a real one forgets revision 1 by itself.
+    /// Forgets the past, where the server can be told to. A real one cannot, but remembers nothing of a kind from before
+    /// the kind was defined.
     pub(crate) fn forget_the_past(&self) {
         if let Some(sandbox) = &self.sandbox {
             sandbox.compact();
@@ -262,26 +263,17 @@ impl Events {
 /// A real API server.
 pub(crate) struct Real {
     client: Client,
-    /// The controllers of Kubernetes run there.
+    /// The garbage collector and the namespace controller of Kubernetes run there.
     pub(crate) has_controllers: bool,
 }
 
 impl Real {
-    /// One on which Kubernetes' controllers run if possible: the one that the environment names, or a member of the rig.
-    pub(crate) async fn with_controllers() -> Option<Self> {
-        Self::of(|rig| rig.members.first_key_value().expect("a member").1.clone()).await
-    }
-
-    /// One on which nobody acts on workloads: the one that the environment names, or the Karmada of the rig.
-    pub(crate) async fn alone() -> Option<Self> {
-        Self::of(|rig| rig.karmada.clone()).await
-    }
-
-    async fn of(choose: impl FnOnce(&Rig) -> Client) -> Option<Self> {
+    /// The one that the environment names, or the Karmada of the rig, where nobody acts on workloads while a case looks.
+    pub(crate) async fn reached() -> Option<Self> {
         let client = if let Some(kubeconfig) = env::var_os(KUBECONFIG) {
             connect(Some(Path::new(&kubeconfig)), None).await.expect("a usable kubeconfig")
         } else if let Some(rig) = Rig::running().await {
-            choose(&rig)
+            rig.karmada
         } else {
             assert!(
                 !Rig::is_required(),
@@ -290,15 +282,16 @@ impl Real {
             println!("skipped: no real API server (tests/rig/up starts one, {KUBECONFIG} names one)");
             return None;
         };
-        let mut real = Self { client, has_controllers: false };
-        let server = real.place().await;
-        // One of them gives each namespace an account; a second is plenty for it.
-        for _ in 0..20 {
-            real.has_controllers |= server.get(&server.path("v1/serviceaccounts/default")).await.code == 200;
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        real.leave(server).await;
-        Some(real)
+        Some(Self { client, has_controllers: false })
+    }
+
+    /// Finds out whether Kubernetes' controllers run there: they let an empty namespace go.
+    pub(crate) async fn look_for_controllers(&mut self) {
+        let server = self.place().await;
+        let path = format!("/api/v1/namespaces/{}", server.namespace);
+        server.delete(&path, json!({})).await.ok();
+        let gone = server.until("", async || (server.get(&path).await.code == 404).then_some(()));
+        self.has_controllers = tokio::time::timeout(PATIENCE / 2, gone).await.is_ok();
     }
 
     /// A place for a case.

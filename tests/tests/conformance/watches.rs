@@ -146,9 +146,9 @@ async fn a_watch_with_bookmarks_gets_one_before_it_ends(server: &Server) {
 }
 
 async fn a_watch_from_a_forgotten_version_gets_gone_as_an_event(server: &Server) {
-    server.post(&server.path(MAPS), map("a", &[])).await.created();
+    let widgets = with_widgets(server).await;
     server.forget_the_past();
-    let mut events = server.watch(&server.path(MAPS), "&resourceVersion=1").await;
+    let mut events = server.watch(&widgets, "&resourceVersion=1").await;
     let event = events.next().await.unwrap();
     assert_eq!(event["type"], "ERROR");
     let status = &event["object"];
