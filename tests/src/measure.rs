@@ -55,7 +55,7 @@ pub fn millis(time: Duration) -> String {
     format!("{:.1}", time.as_secs_f64() * 1e3)
 }
 
-/// What this process has used up to now.
+/// What a process has used up to now.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Usage {
     /// Memory that is resident, in MiB.
@@ -65,10 +65,19 @@ pub struct Usage {
 }
 
 impl Usage {
-    /// As the kernel tells it; zeros where there is no `/proc`.
+    /// What this process has used, as the kernel tells it; zeros where there is no `/proc`.
     pub fn now() -> Self {
-        let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-        let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
+        Self::read("self")
+    }
+
+    /// What another process has used.
+    pub fn of(process: u32) -> Self {
+        Self::read(&process.to_string())
+    }
+
+    fn read(process: &str) -> Self {
+        let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+        let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
         Self {
             resident_mib: kib(&status, "VmRSS:") / 1024.0,
             processor: Duration::from_secs_f64(ticks(&stat) / TICKS_PER_SECOND),

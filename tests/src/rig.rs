@@ -14,7 +14,7 @@ use std::{
 };
 
 use fedscaler_runtime::client::connect;
-use http::Request;
+use http::{Request, header::CONTENT_TYPE};
 use kube::Client;
 use serde_json::Value;
 use tokio::{
@@ -64,6 +64,12 @@ impl Rig {
     /// Where its kubeconfigs and logs are.
     pub fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// What it was started for, which decides how often the members' HPAs are looked at; see `tests/rig/README.md`.
+    pub fn purpose(&self) -> String {
+        let purpose = fs::read_to_string(self.folder.join("purpose")).unwrap_or_default();
+        purpose.trim().to_owned()
     }
 
     /// What a component has logged since the rig was started.
@@ -123,6 +129,18 @@ async fn script(name: &str, argument: &str) {
 pub async fn get(client: &Client, path: &str) -> Option<Value> {
     let request = Request::get(path).body(Vec::new()).expect("a request");
     client.request::<Value>(request).await.ok()
+}
+
+/// A media type of [`patch`].
+pub const MERGE: &str = "application/merge-patch+json";
+/// A media type of [`patch`].
+pub const APPLY: &str = "application/apply-patch+yaml";
+
+/// Patches an object, and is told what it is then. `path` is that of the API.
+pub async fn patch(client: &Client, path: &str, media_type: &str, body: &Value) -> Option<Value> {
+    let request = Request::patch(path).header(CONTENT_TYPE, media_type);
+    let request = request.body(body.to_string().into_bytes()).expect("a request");
+    client.request(request).await.ok()
 }
 
 /// A page of a server that speaks plain HTTP, its head included; `None` if it does not answer.

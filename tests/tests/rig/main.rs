@@ -20,7 +20,10 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use fedscaler_tests::rig::{Rig, controllers::be_controllers_if_asked};
+use fedscaler_tests::{
+    measure::Stopwatch,
+    rig::{Rig, controllers::be_controllers_if_asked},
+};
 use libtest_mimic::{Arguments, Trial};
 
 use crate::house::{House, Scenario};
@@ -59,10 +62,12 @@ fn main() -> ExitCode {
         Trial::test(scenario.name, move || {
             // One that failed leaves the house to the next one, which puts it in order first.
             let mut house = house.lock().unwrap_or_else(PoisonError::into_inner);
+            let watch = Stopwatch::start();
             runtime.block_on(async {
                 house.in_order().await;
                 (scenario.run)(&mut house).await;
             });
+            print!("{} s, ", watch.elapsed().as_secs());
             Ok(())
         })
     });

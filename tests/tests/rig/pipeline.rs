@@ -4,8 +4,9 @@ use std::{collections::BTreeMap, time::Duration};
 
 use fedscaler_tests::rig::{
     eventually, page,
-    place::{PATIENCE, Workload},
+    place::{PATIENCE, Place, Workload},
 };
+use futures::future::join_all;
 
 use crate::house::{House, scenarios};
 
@@ -50,30 +51,44 @@ async fn a_running_workload_is_taken_over_and_load_in_one_member_scales_there(ho
     place.leave().await;
 }
 
+/// A hundred rounds: so many workloads side by side, and so often each of them.
+const SIDE_BY_SIDE: usize = 4;
+const EACH: u64 = 25;
+
 async fn a_hundred_rounds_wake_the_scheduler_not_once(house: &mut House) {
-    let place = house.place("rounds", Workload::Deployment, 6).await;
+    let mut places = Vec::new();
+    for number in 1..=SIDE_BY_SIDE {
+        places.push(house.place(&format!("rounds-{number}"), Workload::Deployment, 6).await);
+    }
     // A max that moves is waited for as long as an HPA usually takes to be synced; with caps none has to move.
     let caps =
         "{strategy: Even, clusters: [{name: member1, maxReplicas: 60}, {name: member2, maxReplicas: 60}]}";
-    place.apply(&place.fed_hpa(6, 120).replace("{strategy: Even}", caps)).await;
-    place.in_order("the start", |now| now.template == 6).await;
-    let (divisions, attempts) = (place.divisions(), scale_attempts().await);
-    assert!(divisions > 0, "the log is read where Karmada writes it");
+    for place in &places {
+        place.apply(&place.fed_hpa(6, 120).replace("{strategy: Even}", caps)).await;
+        place.in_order("the start", |now| now.template == 6).await;
+    }
+    let divided = || -> Vec<usize> { places.iter().map(Place::divisions).collect() };
+    let (divisions, attempts) = (divided(), scale_attempts().await);
+    assert!(divisions.iter().all(|times| *times > 0), "the log is read where Karmada writes it");
     let rounds = || async { house.controllers["one"].metric("fedhpa_write_backs_total").await };
     let before = rounds().await;
-    // Upwards: an HPA goes down only after new pods have been measured, which takes them half a minute.
-    for round in 1..=100_u64 {
+    join_all(places.iter().map(play_rounds)).await;
+    assert_eq!(divided(), divisions, "by the scheduler's log");
+    assert_eq!(scale_attempts().await, attempts, "by the scheduler's metric");
+    let observed = house.controllers["one"].metric("fedhpa_reschedules_observed_total{").await;
+    assert_eq!(observed.unwrap_or(0), 0, "by our own metric");
+    println!("write-backs before and after: {before:?}, {:?}", rounds().await);
+    join_all(places.into_iter().map(Place::leave)).await;
+}
+
+/// Upwards: an HPA goes down only after new pods have been measured, which takes them half a minute.
+async fn play_rounds(place: &Place) {
+    for round in 1..=EACH {
         let min = 6 + round;
         let patch = format!("{{\"spec\": {{\"minReplicas\": {min}}}}}");
         place.kubectl(&["patch", "fedhpa", "web", "--type=merge", "-p", &patch], "").await;
         place.in_order(&format!("round {round} ends at {min}"), |now| now.template == min).await;
     }
-    assert_eq!(place.divisions(), divisions, "by the scheduler's log");
-    assert_eq!(scale_attempts().await, attempts, "by the scheduler's metric");
-    let observed = house.controllers["one"].metric("fedhpa_reschedules_observed_total{").await;
-    assert_eq!(observed.unwrap_or(0), 0, "by our own metric");
-    println!("write-backs before and after: {before:?}, {:?}", rounds().await);
-    place.leave().await;
 }
 
 /// How often the scheduler has divided because numbers differed.

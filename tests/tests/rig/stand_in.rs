@@ -3,8 +3,7 @@
 
 use std::time::Duration;
 
-use fedscaler_tests::rig::Rig;
-use http::Request;
+use fedscaler_tests::rig::{APPLY, MERGE, Rig, get, patch};
 use kube::Client;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
@@ -31,8 +30,7 @@ impl Drop for StandIn {
 
 async fn work(member: Client) {
     loop {
-        let request = Request::get(CLONE_SETS).body(Vec::new()).unwrap();
-        if let Ok(list) = member.request::<Value>(request).await {
+        if let Some(list) = get(&member, CLONE_SETS).await {
             for clone_set in list["items"].as_array().into_iter().flatten() {
                 tend(&member, clone_set).await;
             }
@@ -45,7 +43,8 @@ async fn work(member: Client) {
 async fn tend(member: &Client, clone_set: &Value) -> Option<()> {
     let (meta, spec) = (&clone_set["metadata"], &clone_set["spec"]);
     let (namespace, name) = (meta["namespace"].as_str()?, meta["name"].as_str()?);
-    let replica_sets = format!("/apis/apps/v1/namespaces/{namespace}/replicasets/{name}");
+    let replica_sets =
+        format!("/apis/apps/v1/namespaces/{namespace}/replicasets/{name}?fieldManager=stand-in&force=true");
     let ours = json!({
         "apiVersion": "apps/v1", "kind": "ReplicaSet",
         "metadata": {"name": name, "ownerReferences": [{
@@ -53,7 +52,7 @@ async fn tend(member: &Client, clone_set: &Value) -> Option<()> {
         }]},
         "spec": {"replicas": spec["replicas"], "selector": spec["selector"], "template": spec["template"]},
     });
-    let replica_set = patch(member, &replica_sets, "application/apply-patch+yaml", &ours).await?;
+    let replica_set = patch(member, &replica_sets, APPLY, &ours).await?;
     let counted = |field: &str| replica_set["status"][field].as_u64().unwrap_or(0);
     let labels = spec["selector"]["matchLabels"].as_object()?;
     let selector: Vec<_> =
@@ -66,13 +65,8 @@ async fn tend(member: &Client, clone_set: &Value) -> Option<()> {
         "updatedReplicas": counted("replicas"),
         "labelSelector": selector.join(","),
     }});
-    let path = format!("/apis/apps.kruise.io/v1alpha1/namespaces/{namespace}/clonesets/{name}/status");
-    patch(member, &path, "application/merge-patch+json", &status).await.map(|_written| ())
-}
-
-async fn patch(member: &Client, path: &str, media_type: &str, body: &Value) -> Option<Value> {
-    let force = if media_type.contains("apply") { "&force=true" } else { "" };
-    let request = Request::patch(format!("{path}?fieldManager=stand-in{force}"));
-    let request = request.header("content-type", media_type).body(body.to_string().into_bytes()).ok()?;
-    member.request::<Value>(request).await.ok()
+    let path = format!(
+        "/apis/apps.kruise.io/v1alpha1/namespaces/{namespace}/clonesets/{name}/status?fieldManager=stand-in"
+    );
+    patch(member, &path, MERGE, &status).await.map(|_written| ())
 }
