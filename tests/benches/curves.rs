@@ -52,7 +52,7 @@ const DEMAND: [(i64, f64); 10] = [
 ];
 
 /// Pods run so long before the HPA comes, so that all have been measured.
-const WARM_UP: Duration = Duration::from_secs(60);
+const WARM_UP: Duration = Duration::from_mins(1);
 
 /// One replica's worth of load is what the HPA aims at: half of the tenth of a CPU that a pod asks for.
 const UNIT_PERCENT: u32 = 50;

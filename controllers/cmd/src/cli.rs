@@ -24,8 +24,8 @@ pub enum Command {
     /// Try it: the same controllers against an embedded control plane with simulated members.
     ///
     /// Starts a Kubernetes-compatible API server, a model of Karmada and three members in this process, applies the
-    /// example manifests of deploy/examples, lets a demand trace loose on them and prints what happens and why.
-    /// Nothing is installed, nothing listens, nothing is left behind.
+    /// example manifests of deploy/examples, lets a demand trace loose on them and prints what happens and why. It
+    /// listens on this machine alone, for kubectl; nothing is installed, nothing is left behind.
     Sandbox(SandboxArguments),
     /// Say what would be decided now, and why. Nothing is written.
     Explain(ExplainArguments),
@@ -101,6 +101,10 @@ pub struct SandboxArguments {
     /// Decides everything that chance decides.
     #[arg(long, default_value_t = 1, value_name = "N")]
     pub seed: u64,
+    /// Write the kubeconfig that leads into the sandbox here. It is gone when the sandbox is; a file that somebody else
+    /// wrote is never touched.
+    #[arg(long, default_value = "sandbox.kubeconfig", value_name = "FILE")]
+    pub kubeconfig: PathBuf,
     /// Also print a line for each member each this much sandbox time.
     #[arg(long, default_value = "30m", value_name = "DURATION", value_parser = duration)]
     pub every: Duration,

@@ -107,10 +107,18 @@ pub fn reference(target: &ScaleTargetRef) -> Reference {
     named(&target.api_version, &target.kind, &target.name)
 }
 
+/// Whether a CronHPA with this target aims at `at`: as comparing [`reference()`]s, without making one.
+pub fn aims_at(target: &ScaleTargetRef, at: &Reference) -> bool {
+    target.name == at.name && target.kind == at.kind && group_of(&target.api_version) == at.group
+}
+
+fn group_of(api_version: &str) -> &str {
+    api_version.split_once('/').map_or("", |(group, _version)| group)
+}
+
 /// As [`reference()`], of its parts.
 pub fn named(api_version: &str, kind: &str, name: &str) -> Reference {
-    let group = api_version.split_once('/').map_or("", |(group, _version)| group);
-    Reference { group: group.to_owned(), kind: kind.to_owned(), name: name.to_owned() }
+    Reference { group: group_of(api_version).to_owned(), kind: kind.to_owned(), name: name.to_owned() }
 }
 
 /// Identifies a target: half of a fingerprint's digits.

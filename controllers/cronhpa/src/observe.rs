@@ -27,7 +27,7 @@ use kube::{
 };
 
 use crate::{
-    admit::{Admitted, claim, named, reference},
+    admit::{Admitted, aims_at, claim, named, reference},
     context::{CALL_BUDGET, Context},
     finalizer,
     memory::{from_replicas, recall},
@@ -106,10 +106,13 @@ fn is_news(object: &CronHpa) -> bool {
 
 /// Who holds the target, if not this object.
 fn held_by(cx: &Context, admitted: &Admitted) -> Option<Holder> {
-    let there = cx.cron_hpas.within(&admitted.namespace);
-    // One that is being deleted holds the target until it has given back what it took.
-    let holds = |other: &CronHpa| other.metadata.deletion_timestamp.is_none() || finalizer::is_on(other);
-    let others = there.iter().filter(|other| other.name_any() != admitted.name && holds(other));
+    let is_rival = |other: &CronHpa| {
+        let aims = aims_at(&other.spec.scale_target_ref, &admitted.claim.target);
+        // One that is being deleted holds the target until it has given back what it took.
+        aims && (other.metadata.deletion_timestamp.is_none() || finalizer::is_on(other))
+    };
+    let there = cx.cron_hpas.within_where(&admitted.namespace, is_rival);
+    let others = there.iter().filter(|other| other.name_any() != admitted.name);
     let others: Vec<_> = others.map(|other| claim(other)).collect();
     holder(admitted.policy.aim, &admitted.claim, &others, &autoscalers(cx, admitted))
 }

@@ -2,8 +2,6 @@
 //!
 //! Responsible for finding the CronHPAs that a change of something else concerns. Knows nothing of what they do.
 
-use std::sync::Arc;
-
 use fedscaler_core::cronhpa::owner::Reference;
 use fedscaler_crds::{CronHpa, FedHpa};
 use fedscaler_runtime::{
@@ -14,7 +12,7 @@ use fedscaler_runtime::{
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use kube::ResourceExt as _;
 
-use crate::admit::{named, reference};
+use crate::admit::{aims_at, named, reference};
 
 /// Connects a controller to everything that concerns its objects.
 pub fn connect(
@@ -65,7 +63,7 @@ fn of_hpa(cron_hpas: Cache<CronHpa>) -> impl Fn(&HorizontalPodAutoscaler) -> Vec
 }
 
 fn aiming_at(cron_hpas: &Cache<CronHpa>, namespace: &str, targets: &[Reference]) -> Vec<ObjectKey> {
-    let there = cron_hpas.within(namespace);
-    let aims = |object: &&Arc<CronHpa>| targets.contains(&reference(&object.spec.scale_target_ref));
-    there.iter().filter(aims).map(|object| ObjectKey::of(object.as_ref())).collect()
+    let aims = |object: &CronHpa| targets.iter().any(|at| aims_at(&object.spec.scale_target_ref, at));
+    let there = cron_hpas.within_where(namespace, aims);
+    there.iter().map(|object| ObjectKey::of(object.as_ref())).collect()
 }

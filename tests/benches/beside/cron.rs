@@ -4,6 +4,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use chrono::{DateTime, Timelike as _, Utc};
+use fedscaler_runtime::clock::{Clock as _, SystemClock};
 use fedscaler_tests::{
     measure::{Usage, millis, print_table, quantile},
     rig::Rig,
@@ -47,7 +48,7 @@ pub(crate) async fn compare(rig: &Rig, processes: &Processes) {
                 at(50),
                 at(99),
                 at(100),
-                format!("{:.1}", (seen.after.processor - seen.before.processor).as_secs_f64()),
+                format!("{:.1}", seen.after.processor.saturating_sub(seen.before.processor).as_secs_f64()),
                 format!("{:.0}", seen.before.resident_mib),
                 format!("{:.0}", seen.after.resident_mib),
             ]);
@@ -72,7 +73,8 @@ async fn play(rig: &Rig, whose: Whose, count: usize, process: u32) -> Seen {
     make(client, "/api/v1/namespaces", [space]).await;
     let deployments = format!("/apis/apps/v1/namespaces/{namespace}/deployments");
     make(client, &deployments, (0..count).map(deployment)).await;
-    let slot = minute_after(Utc::now() + Duration::from_secs(45) + Duration::from_millis(15) * small(count));
+    let slot =
+        minute_after(SystemClock.now() + Duration::from_secs(45) + Duration::from_millis(15) * small(count));
     let rules = match whose {
         Whose::Karmadas => {
             format!("/apis/autoscaling.karmada.io/v1alpha1/namespaces/{namespace}/cronfederatedhpas")
@@ -80,8 +82,9 @@ async fn play(rig: &Rig, whose: Whose, count: usize, process: u32) -> Seen {
         Whose::Ours => format!("/apis/autoscaling.fedscaler.io/v1alpha1/namespaces/{namespace}/cronhpas"),
     };
     make(client, &rules, (0..count).map(|index| rule(whose, index, slot))).await;
-    assert!(Utc::now() < slot, "making the objects took too long");
-    sleep((slot - Utc::now()).to_std().unwrap_or_default().saturating_sub(Duration::from_secs(3))).await;
+    assert!(SystemClock.now() < slot, "making the objects took too long");
+    sleep((slot - SystemClock.now()).to_std().unwrap_or_default().saturating_sub(Duration::from_secs(3)))
+        .await;
     let before = Usage::of(process);
     let spread = written(client, &namespace, count, slot).await;
     let after = Usage::of(process);
@@ -159,7 +162,8 @@ async fn written(client: &Client, namespace: &str, count: usize, slot: DateTime<
                 };
                 if deployment.spec.replicas == Some(2) {
                     let name = deployment.metadata.name.unwrap_or_default();
-                    seen.entry(name).or_insert_with(|| (Utc::now() - slot).to_std().unwrap_or_default());
+                    seen.entry(name)
+                        .or_insert_with(|| (SystemClock.now() - slot).to_std().unwrap_or_default());
                 }
             }
         }

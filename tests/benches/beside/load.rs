@@ -83,9 +83,9 @@ async fn play(rig: Rig, whose: Whose) -> Seen {
     let (demand, wanted) = watch::channel(START);
     let users = tokio::spawn(use_pods(Arc::clone(&place), wanted));
     // Metrics of all pods have to be there before somebody scales by them.
-    sleep(Duration::from_secs(60)).await;
+    sleep(Duration::from_mins(1)).await;
     place.apply(&autoscaler(whose)).await;
-    sleep(Duration::from_secs(60)).await;
+    sleep(Duration::from_mins(1)).await;
     let divisions = place.divisions();
     let mut steps = Vec::new();
     for (index, step) in (0_u64..).zip(STEPS) {
@@ -153,12 +153,12 @@ async fn follow(place: &Place, demand: u64) -> Step {
         if let Some(now) = place.numbers().await {
             let time = watch.elapsed();
             if !now.agree() {
-                untrue += time - looked;
+                untrue += time.saturating_sub(looked);
             }
             looked = time;
             if !is_right(&now, demand) {
                 right = None;
-            } else if time - *right.get_or_insert(time) >= STAYS {
+            } else if time.saturating_sub(*right.get_or_insert(time)) >= STAYS {
                 break;
             }
         }

@@ -30,6 +30,7 @@ mod samples;
 mod schemas;
 mod server;
 mod subresources;
+mod tables;
 mod watches;
 
 use std::panic::AssertUnwindSafe;
@@ -59,6 +60,7 @@ fn cases() -> impl Iterator<Item = &'static Case> {
         samples::CASES,
         schemas::CASES,
         subresources::CASES,
+        tables::CASES,
         watches::CASES,
     ]
     .into_iter()

@@ -2,7 +2,13 @@
 //!
 //! Each case gets a namespace of its own, and an API group of its own for what it defines.
 
-use std::{env, path::Path, sync::Arc, time::Duration};
+use std::{
+    env,
+    io::{self, Write as _},
+    path::Path,
+    sync::{Arc, Once},
+    time::Duration,
+};
 
 use fedscaler_runtime::client::connect;
 use fedscaler_sandbox::{apiserver::ApiServer, clock::TokioClock};
@@ -15,6 +21,9 @@ use serde_json::{Value, json};
 
 /// Names the kubeconfig of a real API server.
 pub(crate) const KUBECONFIG: &str = "FEDSCALER_CONFORMANCE_KUBECONFIG";
+
+/// Said once, however many tests have nothing to compare with.
+static TOLD: Once = Once::new();
 
 /// How long a case waits for what a server may do a little later.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -83,6 +92,15 @@ impl Server {
         let request = Request::builder().method(method).uri(path).header(header::CONTENT_TYPE, media_type);
         // The field manager of whoever does not say it.
         let request = request.header(header::USER_AGENT, "tester/1.0").header(header::ACCEPT, JSON);
+        self.call_as_built(request, body).await
+    }
+
+    /// Sends a request as it is and reads the whole answer.
+    pub(crate) async fn call_as_built(
+        &self,
+        request: http::request::Builder,
+        body: impl Into<Vec<u8>>,
+    ) -> Answer {
         let response = self.client.send(request.body(Body::from(body.into())).unwrap()).await.unwrap();
         let (parts, body) = response.into_parts();
         let warnings = parts.headers.get_all(header::WARNING).iter();
@@ -166,7 +184,12 @@ impl Server {
 
     /// The events of a watch; `query` goes on after `?watch=true`.
     pub(crate) async fn watch(&self, path: &str, query: &str) -> Events {
-        let request = Request::get(format!("{path}?watch=true{query}")).header(header::ACCEPT, JSON);
+        self.watch_accepting(path, query, JSON).await
+    }
+
+    /// The same in the media type that is accepted.
+    pub(crate) async fn watch_accepting(&self, path: &str, query: &str, accepted: &str) -> Events {
+        let request = Request::get(format!("{path}?watch=true{query}")).header(header::ACCEPT, accepted);
         let response = self.client.send(request.body(Body::empty()).unwrap()).await.unwrap();
         assert_eq!(response.status(), 200, "{path}?watch=true{query}");
         let frames = response.into_body().into_data_stream();
@@ -279,7 +302,11 @@ impl Real {
                 !Rig::is_required(),
                 "no real API server: {WANTED}=required, and tests/rig/up was not run"
             );
-            println!("skipped: no real API server (tests/rig/up starts one, {KUBECONFIG} names one)");
+            TOLD.call_once(|| {
+                let line = format!("skipped: what compares the sandbox with a real API server (tests/rig/up starts one, {KUBECONFIG} names one)");
+                // Not captured, as what is printed by a test that passes would be.
+                writeln!(io::stderr(), "{line}").expect("standard error");
+            });
             return None;
         };
         Some(Self { client, has_controllers: false })

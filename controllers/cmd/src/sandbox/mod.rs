@@ -5,6 +5,7 @@
 
 pub mod audit;
 mod demand;
+mod gateway;
 pub mod install;
 mod narrate;
 mod pace;
@@ -26,7 +27,9 @@ use fedscaler_sandbox::{
 use kube::Client;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
-use self::{audit::Audit, narrate::Narrator, pace::Pace, scenario::Scenario, summary::Summary};
+use self::{
+    audit::Audit, gateway::Gateway, narrate::Narrator, pace::Pace, scenario::Scenario, summary::Summary,
+};
 use crate::{
     Refusal,
     cli::SandboxArguments,
@@ -58,6 +61,8 @@ async fn play(scenario: &Scenario, arguments: &SandboxArguments) -> Result<Summa
     let client = client_of(world.control_plane());
     let mut narrator = Narrator::new(&world, &clock, scenario);
     narrator.open();
+    let gateway = Gateway::open(&world, &arguments.kubeconfig)?;
+    narrator.welcome(gateway.address(), gateway.kubeconfig());
     install::definitions(&client).await?;
     install::workloads(&client).await?;
     let metrics = Metrics::new(build()).map_err(Refusal::new)?;
@@ -70,6 +75,7 @@ async fn play(scenario: &Scenario, arguments: &SandboxArguments) -> Result<Summa
         client: &client,
         narrator: &mut narrator,
         audit: audit_of(&world),
+        pace: Pace::new(arguments.speed, gateway.bell()),
     };
     stage.run(arguments).await?;
     let mut audit = stage.audit;
@@ -108,11 +114,11 @@ struct Stage<'a> {
     client: &'a Client,
     narrator: &'a mut Narrator,
     audit: Audit,
+    pace: Pace,
 }
 
 impl Stage<'_> {
     async fn run(&mut self, arguments: &SandboxArguments) -> Result<(), Refusal> {
-        let mut pace = Pace::new(arguments.speed);
         let mut looks = interval(AUDIT_EVERY);
         let mut tables = interval(arguments.every);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -133,7 +139,7 @@ impl Stage<'_> {
                 _tick = looks.tick() => self.audit.look(self.clock.now()),
                 _tick = tables.tick() => self.narrator.table(self.world),
                 change = self.narrator.next() => self.narrator.tell(&change),
-                () = pace.step() => {}
+                () = self.pace.step() => {}
             }
         }
     }

@@ -3,7 +3,7 @@
 //! Responsible for words on the terminal. It follows the control plane's events and bindings as any user could; knows
 //! nothing of the controllers.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, net::SocketAddr, path::Path, sync::Arc};
 
 use chrono::{DateTime, Utc};
 use fedscaler_sandbox::{
@@ -57,6 +57,17 @@ impl Narrator {
             "sandbox",
             "applied deploy/karmada and deploy/examples; FedHPA and CronHPAs follow in 90 s",
         );
+    }
+
+    /// How to look at it from outside.
+    pub(super) fn welcome(&self, address: SocketAddr, kubeconfig: &Path) {
+        self.line("sandbox", &format!("serves at https://{address}; try, in another terminal:"));
+        let file = kubeconfig.display();
+        let member = self.members.keys().next().map_or("", String::as_str);
+        println!("    export KUBECONFIG={file}");
+        println!("    kubectl get fedhpas,cronhpas,deployments");
+        println!("    kubectl describe fedhpa web");
+        println!("    kubectl --context {member} get hpa,pods --watch");
     }
 
     /// The next change of the control plane.

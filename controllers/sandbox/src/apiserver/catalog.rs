@@ -14,6 +14,7 @@ use super::{
     compiled,
     kinds::{self, GroupResource, Kind, ResourceType, ScalePaths, Scope, StatusWrites},
     rules::Rules,
+    tables::PrinterColumn,
 };
 
 /// Where a kind comes from: the rules for writing differ a little.
@@ -55,6 +56,8 @@ pub(super) struct Version {
     pub(super) scale: Option<ScalePaths>,
     /// Dotted paths that field selectors may name, besides those of the metadata.
     pub(super) selectable_fields: Vec<String>,
+    /// What tables show of it besides the name; none where the kind does not say.
+    pub(super) columns: Vec<PrinterColumn>,
     /// What objects must look like; none means anything goes.
     pub(super) rules: Option<Arc<Rules>>,
 }
@@ -116,6 +119,7 @@ impl Catalog {
             status: row.status,
             scale: row.scale,
             selectable_fields: Vec::new(),
+            columns: row.columns,
             rules: row.schema.as_ref().and_then(|schema| rules_of(&row.kind, schema)),
         };
         let own = Kind::named(&row.group, &row.version, &row.plural);

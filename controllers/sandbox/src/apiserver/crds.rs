@@ -6,6 +6,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use serde_json::{Value, json};
 
+use super::tables::PrinterColumn;
 use super::{
     State,
     catalog::{Origin, Resource, Version},
@@ -162,10 +163,29 @@ fn version(group: &str, row: &Value) -> Result<Version, super::schema::SchemaErr
             status_replicas: text(&scale["statusReplicasPath"]).unwrap_or_default(),
             label_selector: text(&scale["labelSelectorPath"]),
         }),
+        columns: columns(row),
         selectable_fields: fields.map(|path| path.trim_start_matches('.').to_owned()).collect(),
         rules: Some(compiled::rules(&row["schema"]["openAPIV3Schema"])?),
         name,
     })
+}
+
+/// The columns that a version states; without any, tables show the age.
+fn columns(version: &Value) -> Vec<PrinterColumn> {
+    let Some(stated) = version["additionalPrinterColumns"].as_array().filter(|stated| !stated.is_empty())
+    else {
+        return vec![PrinterColumn::age()];
+    };
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let column = |row: &Value| PrinterColumn {
+        name: text(&row["name"]),
+        column_type: text(&row["type"]),
+        json_path: text(&row["jsonPath"]),
+        description: text(&row["description"]),
+        format: text(&row["format"]),
+        priority: row["priority"].as_i64().unwrap_or_default(),
+    };
+    stated.iter().map(column).collect()
 }
 
 /// Says in the definition's status that its kind is served.

@@ -6,6 +6,8 @@ use std::{borrow::Cow, fmt};
 
 use serde_json::Value;
 
+use super::tables::PrinterColumn;
+
 /// A kind as a client addresses it: group (empty for the core group), version and plural.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Kind {
@@ -133,6 +135,8 @@ pub struct ResourceType {
     pub status: StatusWrites,
     /// Where `/scale` finds its numbers, if it exists.
     pub scale: Option<ScalePaths>,
+    /// What tables show of it besides the name.
+    pub columns: Vec<PrinterColumn>,
     /// Structural `OpenAPI` v3 schema of the whole object; without one, anything is stored as it comes.
     pub schema: Option<Value>,
 }
@@ -152,6 +156,7 @@ impl ResourceType {
             scope,
             status: StatusWrites::Subresource,
             scale: None,
+            columns: Vec::new(),
             schema: None,
         }
     }

@@ -28,8 +28,8 @@ pub(super) struct Page {
 }
 
 impl Page {
-    /// The page as a `List` in JSON, each object rendered where it lies.
-    pub(super) fn render(&self, served: &Served) -> Vec<u8> {
+    /// What a list says of itself.
+    pub(super) fn metadata(&self) -> Value {
         let mut metadata = json!({"resourceVersion": self.revision.to_string()});
         if let Some(next) = &self.next {
             metadata["continue"] = json!(next);
@@ -37,10 +37,15 @@ impl Page {
                 metadata["remainingItemCount"] = json!(remaining);
             }
         }
+        metadata
+    }
+
+    /// The page as a `List` in JSON, each object rendered where it lies.
+    pub(super) fn render(&self, served: &Served) -> Vec<u8> {
         let head = json!({
             "kind": served.resource.list_kind,
             "apiVersion": served.version.api_version,
-            "metadata": metadata,
+            "metadata": self.metadata(),
         });
         let mut bytes = head.to_string().into_bytes();
         bytes.pop();

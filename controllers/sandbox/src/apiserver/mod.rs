@@ -34,6 +34,7 @@ mod shaping;
 mod store;
 mod strategic;
 mod structural;
+pub mod tables;
 mod validation;
 mod verbs;
 mod versions;

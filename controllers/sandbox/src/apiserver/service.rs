@@ -20,6 +20,7 @@ use super::{
     errors::ApiError,
     response::{self, ResponseBody},
     routes::{Query, Route},
+    tables,
     verbs::{self, Call},
 };
 
@@ -72,17 +73,19 @@ fn respond(
         ));
     }
     match Route::of(parts.uri.path()) {
-        Route::Resource(target) => verbs::serve(
-            server,
-            &Call {
+        Route::Resource(target) => {
+            let query = Query::of(parts.uri.query());
+            let call = Call {
                 method: parts.method.clone(),
                 target,
-                query: Query::of(parts.uri.query()),
+                table: tables::wanted(&parts.headers, &query),
+                query,
                 media_type: media_type(&parts.headers),
                 body,
                 user_agent: text(&parts.headers, header::USER_AGENT).to_owned(),
-            },
-        ),
+            };
+            verbs::serve(server, &call)
+        }
         Route::Other(segments) => discovery::serve(server, &parts.method, &segments),
     }
 }
@@ -97,7 +100,7 @@ fn media_type(headers: &HeaderMap) -> String {
     stated.trim().to_ascii_lowercase()
 }
 
-/// Whether the client takes JSON in some form, tables and the like aside: those are answered with plain JSON.
+/// Whether the client takes JSON in some form.
 fn takes_json(headers: &HeaderMap) -> bool {
     let accepted = text(headers, header::ACCEPT);
     accepted.is_empty()

@@ -24,6 +24,7 @@ use super::{
     routes::{Query, Target},
     scale,
     selectors::Selection,
+    tables::{self, Rows},
     versions, watches,
 };
 
@@ -36,6 +37,8 @@ pub(super) struct Call {
     /// Media type of the body without parameters; empty if none was stated.
     pub(super) media_type: String,
     pub(super) body: Bytes,
+    /// Whether GET is answered with a table, and with what of the objects.
+    pub(super) table: Option<Rows>,
     /// Who fields belong to if the query does not say.
     pub(super) user_agent: String,
 }
@@ -115,13 +118,19 @@ fn on_collection(
     match call.method {
         Method::GET if call.query.is_on("watch") => {
             let selection = Selection::of(served, namespace, &call.query)?;
-            let events = watches::watch(api, state, served.clone(), selection, &call.query)?;
+            let wish = watches::Wish { selection, table: call.table };
+            let events = watches::watch(api, state, served.clone(), wish, &call.query)?;
             Ok(response::with_body(StatusCode::OK, "application/json", ResponseBody::events(events)))
         }
         Method::GET => {
             let selection = Selection::of(served, namespace, &call.query)?;
             let page = lists::list(state, served, &selection, &call.query)?;
-            Ok(response::of_bytes(StatusCode::OK, "application/json", page.render(served)))
+            Ok(match call.table {
+                Some(rows) => {
+                    response::json(StatusCode::OK, &tables::of_page(served, &page, rows, writing.now))
+                }
+                None => response::of_bytes(StatusCode::OK, "application/json", page.render(served)),
+            })
         }
         Method::POST if namespace.is_some() == served.is_namespaced() => {
             let object = decode(call)?;
@@ -153,7 +162,14 @@ fn on_object(state: &mut State, served: &Served, call: &Call, writing: &mut Writ
     let (namespace, name) = key(call);
     match call.method {
         Method::GET => {
-            Ok(answer(StatusCode::OK, served, &objects::existing(state, served, namespace, name)?))
+            let object = objects::existing(state, served, namespace, name)?;
+            Ok(match call.table {
+                Some(rows) => {
+                    let shown = versions::present(served, &object);
+                    response::json(StatusCode::OK, &tables::of_one(served, &shown, rows, writing.now))
+                }
+                None => answer(StatusCode::OK, served, &object),
+            })
         }
         Method::PUT => put(state, served, Part::Object, call, writing),
         Method::PATCH => patch(state, served, Part::Object, call, writing),

@@ -23,6 +23,7 @@ use super::{
     routes::Query,
     selectors::Selection,
     store::{Change, ChangeType},
+    tables::{self, Rows},
     versions,
 };
 
@@ -32,11 +33,22 @@ const BOOKMARK_PERIOD: Duration = Duration::from_mins(1);
 /// How long before its end a watch gets a last bookmark, so that its successor begins where it ended.
 const LAST_BOOKMARK: Duration = Duration::from_secs(2);
 
+/// What is wanted of a watch.
+#[derive(Debug)]
+pub(super) struct Wish {
+    pub(super) selection: Selection,
+    /// Each event's object as a table of one row.
+    pub(super) table: Option<Rows>,
+}
+
 /// A watch under way.
 struct Watch {
     api: ApiServer,
     served: Served,
     selection: Selection,
+    table: Option<Rows>,
+    /// Tables after the first come without their heads.
+    heads_told: bool,
     /// Events that go out before any change.
     first: VecDeque<Bytes>,
     /// None after an error event: nothing follows it.
@@ -54,7 +66,7 @@ pub(super) fn watch(
     api: &ApiServer,
     state: &mut State,
     served: Served,
-    selection: Selection,
+    wish: Wish,
     query: &Query,
 ) -> Result<impl Stream<Item = Result<Bytes, ConnectionCut>> + Send + 'static, ApiError> {
     let from = starting_point(state, query)?;
@@ -69,10 +81,12 @@ pub(super) fn watch(
         last_bookmark: ends.checked_sub(LAST_BOOKMARK).filter(|_| bookmarks),
         bookmarks: bookmarks.then(bookmark_interval),
         served,
-        selection,
+        selection: wish.selection,
+        table: wish.table,
+        heads_told: false,
     };
     if from.is_none() {
-        watch.first = initial_events(state, &watch.served, &watch.selection);
+        watch.first = watch.initial_events(state);
         if query.is_on("sendInitialEvents") && bookmarks {
             watch.first.push_back(initial_events_end(&watch.served, watch.seen));
         }
@@ -127,14 +141,6 @@ fn bookmark_interval() -> Interval {
     interval
 }
 
-fn initial_events(state: &State, served: &Served, selection: &Selection) -> VecDeque<Bytes> {
-    let all = state.store.iter(served.stored_as(), selection.namespace());
-    all.map(|object| versions::present(served, object))
-        .filter(|object| selection.matches(object))
-        .map(|object| frame("ADDED", object.to_string().as_bytes()))
-        .collect()
-}
-
 fn frame(what: &str, object: &[u8]) -> Bytes {
     let mut line = BytesMut::with_capacity(object.len() + what.len() + 24);
     line.put_slice(b"{\"type\":\"");
@@ -169,6 +175,23 @@ fn expired(wanted: u64, present: u64) -> Bytes {
 }
 
 impl Watch {
+    fn initial_events(&mut self, state: &State) -> VecDeque<Bytes> {
+        let all = state.store.iter(self.served.stored_as(), self.selection.namespace());
+        let all = all.map(|object| versions::present(&self.served, object));
+        let selected: Vec<_> = all.filter(|object| self.selection.matches(object)).collect();
+        selected.iter().map(|object| self.frame("ADDED", object)).collect()
+    }
+
+    /// An event of an object as this client sees it.
+    fn frame(&mut self, what: &str, object: &Value) -> Bytes {
+        let Some(rows) = self.table else { return frame(what, object.to_string().as_bytes()) };
+        let mut table = tables::of_one(&self.served, object, rows, self.api.now());
+        if std::mem::replace(&mut self.heads_told, true) {
+            table["columnDefinitions"] = Value::Null;
+        }
+        frame(what, table.to_string().as_bytes())
+    }
+
     /// The next frame; none at the end of the watch.
     async fn next(&mut self) -> Option<Bytes> {
         if let Some(first) = self.first.pop_front() {
@@ -214,7 +237,7 @@ impl Watch {
     }
 
     /// How a change looks to this client; none if it concerns nothing that was selected.
-    fn event(&self, change: &Change) -> Option<Bytes> {
+    fn event(&mut self, change: &Change) -> Option<Bytes> {
         let is = (change.what != ChangeType::Deleted).then_some(&change.object);
         let was = change.previous.as_ref();
         let selected = |object: Option<&Arc<Value>>| {
@@ -229,16 +252,16 @@ impl Watch {
                 // It left the selection: the client sees its last selected state under the present revision.
                 let mut last = versions::present(&self.served, was?).as_ref().clone();
                 set_resource_version(&mut last, change.revision);
-                Some(frame("DELETED", last.to_string().as_bytes()))
+                Some(self.frame("DELETED", &last))
             }
         }
     }
 
-    fn render(&self, what: &str, change: &Change) -> Bytes {
-        if versions::is_stored_form(&self.served, &change.object) {
+    fn render(&mut self, what: &str, change: &Change) -> Bytes {
+        if self.table.is_none() && versions::is_stored_form(&self.served, &change.object) {
             return frame(what, &change.json());
         }
-        frame(what, versions::present(&self.served, &change.object).to_string().as_bytes())
+        self.frame(what, &versions::present(&self.served, &change.object))
     }
 }
 

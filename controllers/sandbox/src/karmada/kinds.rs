@@ -3,6 +3,7 @@
 
 use crate::apiserver::ApiServer;
 use crate::apiserver::kinds::{Kind, ResourceType, Scope, StatusWrites};
+use crate::apiserver::tables::PrinterColumn;
 use crate::fields::text;
 use serde_json::Value;
 
@@ -29,30 +30,81 @@ pub const CRON_FEDERATED_HPAS: Kind = Kind::new("autoscaling.karmada.io", "v1alp
 pub(super) fn install(api: &ApiServer) {
     use Scope::{Cluster, Namespaced};
     let with_status = [
-        (CLUSTERS, "Cluster", Cluster, ""),
-        (RESOURCE_BINDINGS, "ResourceBinding", Namespaced, "rb"),
-        (WORKS, "Work", Namespaced, "wk"),
+        (CLUSTERS, "Cluster", Cluster, "", clusters()),
+        (RESOURCE_BINDINGS, "ResourceBinding", Namespaced, "rb", bindings()),
+        (WORKS, "Work", Namespaced, "wk", works()),
     ];
     let plain = [
-        (PROPAGATION_POLICIES, "PropagationPolicy", Namespaced, "pp"),
-        (CLUSTER_PROPAGATION_POLICIES, "ClusterPropagationPolicy", Cluster, "cpp"),
-        (INTERPRETER_CUSTOMIZATIONS, "ResourceInterpreterCustomization", Cluster, "ric"),
-        (FEDERATED_HPAS, "FederatedHPA", Namespaced, "fhpa"),
-        (CRON_FEDERATED_HPAS, "CronFederatedHPA", Namespaced, "cronfhpa"),
+        (PROPAGATION_POLICIES, "PropagationPolicy", Namespaced, "pp", policies()),
+        (CLUSTER_PROPAGATION_POLICIES, "ClusterPropagationPolicy", Cluster, "cpp", policies()),
+        (INTERPRETER_CUSTOMIZATIONS, "ResourceInterpreterCustomization", Cluster, "ric", customizations()),
+        (FEDERATED_HPAS, "FederatedHPA", Namespaced, "fhpa", federated_hpas()),
+        (CRON_FEDERATED_HPAS, "CronFederatedHPA", Namespaced, "cronfhpa", cron_federated_hpas()),
     ];
-    for (kind, camel_case, scope, short) in with_status {
-        api.install(named(ResourceType::new(&kind, camel_case, scope), short));
+    for (kind, camel_case, scope, short, columns) in with_status {
+        api.install(named(ResourceType::new(&kind, camel_case, scope), short, columns));
     }
-    for (kind, camel_case, scope, short) in plain {
+    for (kind, camel_case, scope, short, columns) in plain {
         let row =
             ResourceType { status: StatusWrites::WithObject, ..ResourceType::new(&kind, camel_case, scope) };
-        api.install(named(row, short));
+        api.install(named(row, short, columns));
     }
 }
 
-fn named(row: ResourceType, short: &str) -> ResourceType {
+fn named(row: ResourceType, short: &str, columns: Vec<PrinterColumn>) -> ResourceType {
     let short_names = if short.is_empty() { Vec::new() } else { vec![short.to_owned()] };
-    ResourceType { short_names, categories: vec!["karmada-io".to_owned()], ..row }
+    ResourceType { short_names, categories: vec!["karmada-io".to_owned()], columns, ..row }
+}
+
+/// Columns of text, then the age. What each kind shows is what Karmada 1.18 states of it.
+fn columns(stated: &[(&str, &str)], age: &str) -> Vec<PrinterColumn> {
+    let age = PrinterColumn { name: age.to_owned(), ..PrinterColumn::age() };
+    stated.iter().map(|(name, path)| PrinterColumn::new(name, "string", path)).chain([age]).collect()
+}
+
+fn count(name: &str, path: &str) -> PrinterColumn {
+    PrinterColumn::new(name, "integer", path)
+}
+
+fn clusters() -> Vec<PrinterColumn> {
+    let ready = ".status.conditions[?(@.type==\"Ready\")].status";
+    columns(&[("Version", ".status.kubernetesVersion"), ("Mode", ".spec.syncMode"), ("Ready", ready)], "Age")
+}
+
+fn bindings() -> Vec<PrinterColumn> {
+    let scheduled = ".status.conditions[?(@.type==\"Scheduled\")].status";
+    let applied = ".status.conditions[?(@.type==\"FullyApplied\")].status";
+    columns(&[("SCHEDULED", scheduled), ("FULLYAPPLIED", applied)], "AGE")
+}
+
+fn works() -> Vec<PrinterColumn> {
+    let applied = ".status.conditions[?(@.type==\"Applied\")].status";
+    columns(&[("WORKLOAD-KIND", ".spec.workload.manifests[*].kind"), ("APPLIED", applied)], "AGE")
+}
+
+fn policies() -> Vec<PrinterColumn> {
+    columns(&[("CONFLICT-RESOLUTION", ".spec.conflictResolution"), ("PRIORITY", ".spec.priority")], "AGE")
+}
+
+fn customizations() -> Vec<PrinterColumn> {
+    columns(&[("TARGET-API-VERSION", ".spec.target.apiVersion"), ("TARGET-KIND", ".spec.target.kind")], "AGE")
+}
+
+fn federated_hpas() -> Vec<PrinterColumn> {
+    let mut all = cron_federated_hpas();
+    let counts = [
+        count("MINPODS", ".spec.minReplicas"),
+        count("MAXPODS", ".spec.maxReplicas"),
+        count("REPLICAS", ".status.currentReplicas"),
+    ];
+    all.splice(2..2, counts);
+    all
+}
+
+fn cron_federated_hpas() -> Vec<PrinterColumn> {
+    let stated =
+        [("REFERENCE-KIND", ".spec.scaleTargetRef.kind"), ("REFERENCE-NAME", ".spec.scaleTargetRef.name")];
+    columns(&stated, "AGE")
 }
 
 /// Where the API serves an object that names its own `apiVersion` and `kind`, by the rule for English plurals that
