@@ -23,9 +23,9 @@ async fn refusal(text: &str) -> String {
     why
 }
 
-/// A CronHorizontalPodAutoscaler with these jobs, one a line from line 6 on.
+/// A `CronHorizontalPodAutoscaler` with these jobs, one a line from line 6 on.
 fn aliyun(jobs: &[&str]) -> String {
-    let jobs: String = jobs.iter().map(|job| format!("  - {{{job}}}\n")).collect();
+    let jobs = lines(jobs);
     format!(
         "apiVersion: autoscaling.alibabacloud.com/v1beta1\nkind: CronHorizontalPodAutoscaler\n\
          metadata: {{name: web, namespace: shop}}\nspec:\n  jobs:\n{jobs}  \
@@ -35,10 +35,15 @@ fn aliyun(jobs: &[&str]) -> String {
 
 /// A CronFederatedHPA on a Deployment with these rules, one a line from line 6 on.
 fn karmada(rules: &[&str]) -> String {
-    let rules: String = rules.iter().map(|rule| format!("  - {{{rule}}}\n")).collect();
+    let rules = lines(rules);
     format!(
         "apiVersion: autoscaling.karmada.io/v1alpha1\nkind: CronFederatedHPA\n\
          metadata: {{name: web, namespace: shop}}\nspec:\n  rules:\n{rules}  \
          scaleTargetRef: {{apiVersion: apps/v1, kind: Deployment, name: web}}\n"
     )
+}
+
+fn lines(entries: &[&str]) -> String {
+    let lines: Vec<String> = entries.iter().map(|entry| format!("  - {{{entry}}}\n")).collect();
+    lines.concat()
 }

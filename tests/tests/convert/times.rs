@@ -110,7 +110,7 @@ proptest! {
     fn a_converted_rule_comes_when_the_job_came(expression in expression(), excluded in excluded()) {
         let mut text = aliyun(&[&format!("name: a, schedule: \"{expression}\", targetSize: 1")]);
         if !excluded.is_empty() {
-            text.push_str(&format!("  excludeDates: {excluded:?}\n"));
+            text = format!("{text}  excludeDates: {excluded:?}\n");
         }
         let after: DateTime<Utc> = format!("{TODAY}T00:00:00Z").parse().unwrap();
         let after = after - TimeDelta::seconds(1);
