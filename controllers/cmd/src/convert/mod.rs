@@ -2,7 +2,7 @@
 //!
 //! Responsible for the way from a file to manifests that an API server takes, each under comments that say line by
 //! line what has no equal. Nothing is printed unless all of it can be. What the others' fields mean is known to
-//! [`aliyun`] and [`karmada`].
+//! `aliyun` and `karmada`.
 
 mod accepted;
 mod aliyun;
