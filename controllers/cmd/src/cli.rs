@@ -4,8 +4,9 @@
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use fedscaler_core::schedule::Zone;
 
 /// Autoscaling over many clusters under a Karmada control plane.
 #[derive(Debug, Parser)]
@@ -29,6 +30,13 @@ pub enum Command {
     Sandbox(SandboxArguments),
     /// Say what would be decided now, and why. Nothing is written.
     Explain(ExplainArguments),
+    /// Turn manifests of other cron autoscalers into CronHPAs.
+    ///
+    /// Reads what kubernetes-cronhpa-controller (`CronHorizontalPodAutoscaler`) and Karmada (CronFederatedHPA) take,
+    /// also as `kubectl get -o yaml` prints it, and prints CronHPAs. Comments above each of them say line by line what has
+    /// no equal and what to do about it; other kinds are passed by. The exit code is 0 if all could be carried over,
+    /// 1 if something was left out, and 2 if nothing is printed because something cannot be read.
+    Convert(ConvertArguments),
     /// Print the CustomResourceDefinitions, or write them to a folder.
     Crds(CrdsArguments),
 }
@@ -195,6 +203,21 @@ pub enum Shape {
     Facts,
     /// What `explain fedhpa -o json` prints.
     Explanation,
+}
+
+/// What is converted, and what its manifests do not say.
+#[derive(Debug, Args)]
+pub struct ConvertArguments {
+    /// The manifests, YAML or JSON, as many documents as there are; `-` is standard input.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// The time zone of the old controller's process, in which it read times that name none. Default: Asia/Shanghai
+    /// for kubernetes-cronhpa-controller, as in its own manifests, and UTC for Karmada.
+    #[arg(long, value_name = "ZONE")]
+    pub time_zone: Option<Zone>,
+    /// The day from which days off without a year are written out as dates. Default: today.
+    #[arg(long, value_name = "DATE")]
+    pub from: Option<NaiveDate>,
 }
 
 /// Where the definitions go.

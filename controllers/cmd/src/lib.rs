@@ -4,6 +4,7 @@
 //! for judging a run by its invariants ([`sandbox::audit`]). Decides nothing about replicas.
 
 pub mod cli;
+pub mod convert;
 pub mod crds;
 pub mod explain;
 pub mod run;
@@ -23,6 +24,7 @@ pub fn main() -> ExitCode {
         Command::Run(arguments) => run::command(&arguments),
         Command::Sandbox(arguments) => sandbox::command(&arguments),
         Command::Explain(arguments) => explain::command(&arguments),
+        Command::Convert(arguments) => convert::command(&arguments),
         Command::Crds(arguments) => crds::command(&arguments),
     };
     match outcome {

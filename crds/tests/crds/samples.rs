@@ -16,6 +16,23 @@ fn accepted_samples_are_accepted() {
 }
 
 #[test]
+fn what_others_manifests_are_converted_to_is_accepted() {
+    let judges = judges();
+    let mut converted = 0;
+    for name in ["aliyun", "karmada", "list"] {
+        let path = format!("../docs/examples/convert/{name}.cronhpas.yaml");
+        let documents: Vec<Value> =
+            serde_saphyr::from_multiple(&std::fs::read_to_string(path).unwrap()).unwrap();
+        for object in documents {
+            let objections = judges[object["kind"].as_str().unwrap()].objections(&object);
+            assert!(objections.is_empty(), "{name}: {objections:#?}");
+            converted += 1;
+        }
+    }
+    assert_eq!(converted, 8, "every example has its CronHPAs");
+}
+
+#[test]
 fn rejected_samples_are_rejected_for_the_one_reason_that_they_name() {
     let judges = judges();
     for sample in samples("rejected") {

@@ -1,6 +1,7 @@
 //! CronHPA against the sandbox: workloads and FedHPAs at their times, and whatever may happen meanwhile.
 
 mod crash;
+mod many;
 mod times;
 
 use fedscaler_tests::stage::Stage;
