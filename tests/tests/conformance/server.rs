@@ -25,8 +25,9 @@ pub(crate) const KUBECONFIG: &str = "FEDSCALER_CONFORMANCE_KUBECONFIG";
 /// Said once, however many tests have nothing to compare with.
 static TOLD: Once = Once::new();
 
-/// How long a case waits for what a server may do a little later.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How long a case waits for what a server may do a little later. The garbage collector learns of new kinds each half
+/// minute.
+const PATIENCE: Duration = Duration::from_secs(90);
 
 pub(crate) const JSON: &str = "application/json";
 pub(crate) const MERGE: &str = "application/merge-patch+json";
@@ -318,7 +319,7 @@ impl Real {
         let path = format!("/api/v1/namespaces/{}", server.namespace);
         server.delete(&path, json!({})).await.ok();
         let gone = server.until("", async || (server.get(&path).await.code == 404).then_some(()));
-        self.has_controllers = tokio::time::timeout(PATIENCE / 2, gone).await.is_ok();
+        self.has_controllers = tokio::time::timeout(PATIENCE / 4, gone).await.is_ok();
     }
 
     /// A place for a case.

@@ -62,7 +62,7 @@ async fn a_list_is_a_table_of_rows(server: &Server) {
     assert_eq!((&list["kind"], &list["apiVersion"]), (&json!("Table"), &json!("meta.k8s.io/v1")));
     assert_eq!(
         heads(&list),
-        [head("Name", "string", 0), head("Data", "integer", 0), head("Age", "string", 0)]
+        [head("Name", "string", 0), head("Data", "string", 0), head("Age", "string", 0)]
     );
     assert_eq!(list["columnDefinitions"][0]["format"], "name");
     let cells = cells(&list);

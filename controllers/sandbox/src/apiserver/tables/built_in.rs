@@ -80,12 +80,12 @@ const OTHERS: &[Column] = &[
 const NAMESPACES: &[Column] = &[NAME, text("Status", |object, _| object["status"]["phase"].clone()), AGE];
 
 const CONFIG_MAPS: &[Column] =
-    &[NAME, count("Data", |object, _| json!(size(&object["data"]) + size(&object["binaryData"]))), AGE];
+    &[NAME, text("Data", |object, _| json!(size(&object["data"]) + size(&object["binaryData"]))), AGE];
 
 const SECRETS: &[Column] = &[
     NAME,
     text("Type", |object, _| object["type"].clone()),
-    count("Data", |object, _| json!(size(&object["data"]))),
+    text("Data", |object, _| json!(size(&object["data"]))),
     AGE,
 ];
 
