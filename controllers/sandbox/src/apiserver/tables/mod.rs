@@ -1,6 +1,6 @@
 //! Tables: what `kubectl get` prints, as API servers make it (`meta.k8s.io/v1`, `Table`).
 //!
-//! It knows columns and rows; what Kubernetes' own kinds show is in [`built_in`]. Kinds that are defined at run time say
+//! It knows columns and rows; what Kubernetes' own kinds show is in `built_in`. Kinds that are defined at run time say
 //! their columns themselves, as JSON paths.
 
 mod built_in;
