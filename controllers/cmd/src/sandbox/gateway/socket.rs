@@ -84,6 +84,7 @@ impl Socket {
         std::thread::spawn(move || {
             runtime.block_on(async {
                 tokio::select! {
+                    biased;
                     _closed = closed => {}
                     ended = accept(listener, TlsAcceptor::from(tls), house) => {
                         tracing::error!(?ended, "the socket cannot be listened on any more");

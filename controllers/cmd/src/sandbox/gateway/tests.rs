@@ -1,3 +1,5 @@
+//! Somebody outside who comes in, in real time, while the world is held to it.
+
 use std::{fs, thread};
 
 use fedscaler_runtime::client::connect;
