@@ -70,7 +70,8 @@ async fn a_hundred_rounds_wake_the_scheduler_not_once(house: &mut House) {
     let divided = || -> Vec<usize> { places.iter().map(Place::divisions).collect() };
     let (divisions, attempts) = (divided(), scale_attempts().await);
     assert!(divisions.iter().all(|times| *times > 0), "the log is read where Karmada writes it");
-    let rounds = || async { house.controllers["one"].metric("fedhpa_write_backs_total").await };
+    let rounds =
+        || async { house.controllers["one"].metric("fedhpa_write_backs_total{result=\"success\"}").await };
     let before = rounds().await;
     join_all(places.iter().map(play_rounds)).await;
     assert_eq!(divided(), divisions, "by the scheduler's log");
