@@ -27,7 +27,7 @@ use kube::{
 };
 
 use crate::{
-    admit::{Admitted, claim, named, reference},
+    admit::{Admitted, claims, named, reference},
     context::{CALL_BUDGET, Context},
     finalizer,
     memory::{from_replicas, recall},
@@ -110,7 +110,7 @@ fn held_by(cx: &Context, admitted: &Admitted) -> Option<Holder> {
     // One that is being deleted holds the target until it has given back what it took.
     let holds = |other: &CronHpa| other.metadata.deletion_timestamp.is_none() || finalizer::is_on(other);
     let others = there.iter().filter(|other| other.name_any() != admitted.name && holds(other));
-    let others: Vec<_> = others.map(|other| claim(other)).collect();
+    let others: Vec<_> = others.flat_map(|other| claims(other)).collect();
     holder(admitted.policy.aim, &admitted.claim, &others, &autoscalers(cx, admitted))
 }
 
