@@ -2,12 +2,13 @@
 
 mod status;
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
 pub use self::status::{
-    ActiveBounds, Base, CronHpaStatus, Holder, PendingWrite, Reversion, RuleStatus, SlotCounts, SlotRecord,
-    SlotResult, WindowEdge,
+    ActiveBounds, Base, CalendarDays, CronHpaStatus, Holder, PendingWrite, Reversion, RuleStatus, SlotCounts,
+    SlotRecord, SlotResult, WindowEdge,
 };
 use crate::target::ScaleTargetRef;
 
@@ -88,9 +89,9 @@ use crate::target::ScaleTargetRef;
     ),
     printcolumn(
         name = "Suspended",
-        type_ = "boolean",
+        type_ = "string",
         priority = 1,
-        json_path = ".spec.suspend",
+        json_path = r#".status.conditions[?(@.type=="Suspended")].status"#,
         description = "Whether all rules are suspended."
     )
 )]
@@ -136,6 +137,10 @@ pub struct CronHpaSpec {
     /// No rule acts while this is true; what falls due is recorded as suspended.
     #[serde(default)]
     pub suspend: bool,
+    /// No rule acts before this time; what falls due is recorded as suspended, and what is to hold then holds from then
+    /// on. While `suspend` is true, that goes on after it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspend_until: Option<Time>,
     /// How many of each rule's past slots the status keeps.
     #[serde(default = "default_history_limit")]
     #[schemars(range(min = 0, max = 50))]
@@ -198,9 +203,23 @@ pub struct CronRule {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 31_536_000))]
     pub starting_deadline_seconds: Option<i64>,
+    /// How much before its slot the rule acts, so that what it asks for is ready in time. The slot is known by its own
+    /// time in all that is told and counted, and its deadline counts from there. Of a window the start is led, not the end.
+    #[serde(default)]
+    #[schemars(range(min = 0, max = 86_400))]
+    pub lead_seconds: i64,
+    /// The rule acts at its first slot from when it was first seen, and never again. Slots that are excluded, suspended,
+    /// missed or failed are not it; one that another rule supersedes is. A window opens once and closes; one that is open
+    /// already when it is first seen does not count. Another schedule, zone or target, or taking this back and giving it
+    /// again, begins anew; other numbers do not.
+    #[serde(default)]
+    pub run_once: bool,
     /// The rule does not act while this is true.
     #[serde(default)]
     pub suspend: bool,
+    /// The rule does not act before this time. While `suspend` is true, that goes on after it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspend_until: Option<Time>,
 }
 
 /// Days on which nothing is due.
@@ -225,6 +244,28 @@ pub struct Exclude {
             .reason(Reason::FieldValueInvalid)
     )]
     pub dates: Vec<String>,
+    /// A calendar whose all-day events are such days too, in each rule's time zone. Absent: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(merge_strategy = MapMerge::Atomic)]
+    pub calendar_ref: Option<CalendarRef>,
+}
+
+/// A calendar in a ConfigMap of the same namespace, as iCalendar (RFC 5545).
+///
+/// Events of whole days count (`DTSTART;VALUE=DATE`), over as many days as they last and as often as they recur until the
+/// year 2100; events with a time of day do not, and are told. While the calendar is missing or cannot be read, the days
+/// stay excluded that it had last, as far as the status has them. A ConfigMap with the label
+/// `autoscaling.fedscaler.io/calendar` is read anew as soon as it changes, one without it within half a minute.
+#[derive(KubeSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CalendarRef {
+    /// Name of the ConfigMap.
+    #[schemars(length(min = 1, max = 253))]
+    pub name: String,
+    /// The key that has the calendar. Absent: the only one there is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253))]
+    pub key: Option<String>,
 }
 
 fn utc() -> String {

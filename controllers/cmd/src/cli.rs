@@ -143,6 +143,11 @@ pub enum Explained {
     /// Looks at the FedHPA NAME through the API server, or at a manifest and the facts that --save-facts once wrote,
     /// and prints the decision of the controller with its reasons. Nothing is written.
     Fedhpa(ExplainFedHpa),
+    /// Which rule of a CronHPA holds, why, and what is to come.
+    ///
+    /// Looks at the CronHPA NAME through the API server, or at a file with its manifest and the ConfigMap of its
+    /// calendar, and prints what holds at a time and the slots after it, in local time and in UTC. Nothing is written.
+    Cronhpa(ExplainCronHpa),
     /// Print the JSON Schema of the facts file, or of what `-o json` prints.
     Schema(ExplainSchema),
 }
@@ -153,15 +158,9 @@ pub struct ExplainFedHpa {
     /// The FedHPA's name.
     #[arg(value_name = "NAME", required_unless_present = "manifest", conflicts_with = "manifest")]
     pub name: Option<String>,
-    /// Its namespace. Default: that of the context.
-    #[arg(short, long, value_name = "NAMESPACE", conflicts_with = "manifest")]
-    pub namespace: Option<String>,
-    /// The kubeconfig of the Karmada API server. Default: in-cluster, else the usual places.
-    #[arg(long, env = "KUBECONFIG", value_name = "FILE")]
-    pub kubeconfig: Option<PathBuf>,
-    /// The context in the kubeconfig. Default: its current one.
-    #[arg(long, value_name = "NAME")]
-    pub context: Option<String>,
+    /// Where it is.
+    #[command(flatten)]
+    pub server: Server,
     /// Offline: the manifest of the FedHPA, YAML or JSON.
     #[arg(short = 'f', long, value_name = "FILE", requires = "facts")]
     pub manifest: Option<PathBuf>,
@@ -174,6 +173,46 @@ pub struct ExplainFedHpa {
     /// What would be if: min=N, max=N (of the spec), lost=CLUSTER, room=CLUSTER:+N. May be given several times.
     #[arg(long, value_name = "THAT")]
     pub what_if: Vec<String>,
+    /// How the answer looks.
+    #[arg(short, long, value_enum, default_value_t = Form::Table)]
+    pub output: Form,
+}
+
+/// Where an object is looked for.
+#[derive(Debug, Args)]
+pub struct Server {
+    /// Its namespace. Default: that of the context.
+    #[arg(short, long, value_name = "NAMESPACE", conflicts_with = "manifest")]
+    pub namespace: Option<String>,
+    /// The kubeconfig of the Karmada API server. Default: in-cluster, else the usual places.
+    #[arg(long, env = "KUBECONFIG", value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
+    /// The context in the kubeconfig. Default: its current one.
+    #[arg(long, value_name = "NAME")]
+    pub context: Option<String>,
+}
+
+/// Which CronHPA is explained, and how.
+#[derive(Debug, Args)]
+pub struct ExplainCronHpa {
+    /// The CronHPA's name. With a file it may be left out if the file has only one.
+    #[arg(value_name = "NAME", required_unless_present = "manifest")]
+    pub name: Option<String>,
+    /// Where it is.
+    #[command(flatten)]
+    pub server: Server,
+    /// Offline: the manifest of the CronHPA, YAML or JSON, and the ConfigMap of its calendar as a further document.
+    #[arg(short = 'f', long, value_name = "FILE")]
+    pub manifest: Option<PathBuf>,
+    /// What holds at this time, and the slots of the week after it. Default: now.
+    #[arg(long, value_name = "RFC3339", value_parser = time, conflicts_with_all = ["from", "to"])]
+    pub at: Option<DateTime<Utc>>,
+    /// What holds at this time, and the slots after it. Default: now.
+    #[arg(long, value_name = "RFC3339", value_parser = time)]
+    pub from: Option<DateTime<Utc>>,
+    /// The slots until this time and at it. Default: a week after the beginning.
+    #[arg(long, value_name = "RFC3339", value_parser = time)]
+    pub to: Option<DateTime<Utc>>,
     /// How the answer looks.
     #[arg(short, long, value_enum, default_value_t = Form::Table)]
     pub output: Form,
@@ -203,6 +242,8 @@ pub enum Shape {
     Facts,
     /// What `explain fedhpa -o json` prints.
     Explanation,
+    /// What `explain cronhpa -o json` prints.
+    Slots,
 }
 
 /// What is converted, and what its manifests do not say.

@@ -97,7 +97,7 @@ async fn note_down(
     let api: Api<CronHpa> = Api::namespaced(cx.client.clone(), &admitted.namespace);
     let old = object.status.as_ref();
     let mut status = old.cloned().unwrap_or_default();
-    remember(&mut status, &before_write(facts, decision), admitted.policy.aim);
+    remember(&mut status, &before_write(facts, decision), admitted.policy.aim, &admitted.target);
     match write_status(&api, term, CALL_BUDGET, object.as_ref(), old, &status).await? {
         StatusWrite::Written(object) => Ok(Arc::from(object)),
         StatusWrite::Unchanged => {

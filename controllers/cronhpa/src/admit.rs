@@ -9,15 +9,16 @@ use chrono::{DateTime, TimeDelta, Utc};
 use fedscaler_core::{
     cronhpa::{
         owner::{Claim, Reference},
-        policy::{Aim, Fault, Policy, Rule, Sets, Timing, fingerprint},
+        policy::{Aim, Fault, Frequency, Policy, Rule, Sets, Suspension, Timing, fingerprint},
     },
     schedule::{BadSchedule, BadZone, DaysOff, Pattern, Schedule, Window, Zone},
 };
 use fedscaler_crds::{
     CronHpa, CronHpaSpec, ScaleTargetRef,
-    cronhpa::{CronRule, Exclude},
+    cronhpa::{CalendarDays, CronRule, Exclude},
 };
 use fedscaler_runtime::{key::ObjectKey, time::from_wire};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt as _;
 use thiserror::Error;
 
@@ -38,8 +39,12 @@ pub struct Admitted {
     pub claim: Claim,
     /// What is decided by. Without rules if the object is being deleted: what was taken is given back.
     pub policy: Policy,
-    /// Whether the object is being deleted.
+    /// What is to be remembered of the calendar, once it has been looked for.
+    pub calendar: Option<CalendarDays>,
+    /// Whether the target is to be let go: the object is being deleted, or the spec names another target by now.
     pub leaving: bool,
+    /// Whether it is about the target that the spec named before.
+    pub is_former: bool,
 }
 
 /// Why an object cannot be acted on at all.
@@ -81,7 +86,7 @@ pub fn admit(object: &CronHpa) -> Result<Admitted, Refusal> {
     if leaving {
         policy.rules.clear();
         policy.faults.clear();
-        policy.suspended = false;
+        policy.suspension = Suspension::Not;
     }
     Ok(Admitted {
         key: ObjectKey::of(object),
@@ -91,8 +96,39 @@ pub fn admit(object: &CronHpa) -> Result<Admitted, Refusal> {
         target,
         target_mark,
         policy,
+        calendar: None,
         leaving,
+        is_former: false,
     })
+}
+
+/// The target that still has to get back what it had, if the spec names another one by now. It comes first.
+pub fn former(object: &CronHpa, admitted: &Admitted) -> Option<Admitted> {
+    let target = object.status.as_ref()?.base.as_ref()?.target.clone()?;
+    let target_mark = mark(&target);
+    if target_mark == admitted.target_mark {
+        return None;
+    }
+    let policy = Policy {
+        aim: aim(&target),
+        rules: BTreeMap::new(),
+        suspension: Suspension::Not,
+        faults: Vec::new(),
+        ..admitted.policy.clone()
+    };
+    let claim = Claim { target: reference(&target), ..admitted.claim.clone() };
+    let calendar = object.status.as_ref()?.calendar.clone();
+    let of_it = Admitted { target, target_mark, claim, policy, calendar, ..admitted.clone() };
+    Some(Admitted { leaving: true, is_former: true, ..of_it })
+}
+
+/// All that a CronHPA claims: what it aims at, and what still has to get back what it had.
+pub fn claims(object: &CronHpa) -> Vec<Claim> {
+    let claim = claim(object);
+    let base = object.status.as_ref().and_then(|status| status.base.as_ref());
+    let former = base.and_then(|base| base.target.as_ref()).map(reference);
+    let former = former.filter(|former| *former != claim.target);
+    former.map(|target| Claim { target, ..claim.clone() }).into_iter().chain([claim.clone()]).collect()
 }
 
 /// What a CronHPA claims.
@@ -105,6 +141,13 @@ pub fn claim(object: &CronHpa) -> Claim {
 /// The group and not the version makes a kind.
 pub fn reference(target: &ScaleTargetRef) -> Reference {
     named(&target.api_version, &target.kind, &target.name)
+}
+
+/// Whether `at` is among what a CronHPA [`claims`], without making them.
+pub fn is_claiming(object: &CronHpa, at: &Reference) -> bool {
+    let base = object.status.as_ref().and_then(|status| status.base.as_ref());
+    let former = base.and_then(|base| base.target.as_ref());
+    former.into_iter().chain([&object.spec.scale_target_ref]).any(|target| aims_at(target, at))
 }
 
 /// Whether a CronHPA with this target aims at `at`: as comparing [`reference()`]s, without making one.
@@ -157,7 +200,7 @@ fn policy(spec: &CronHpaSpec, target_mark: &str) -> Policy {
         aim,
         rules,
         days_off: days_off(&spec.exclude, &mut faults),
-        suspended: spec.suspend,
+        suspension: suspension(spec.suspend, spec.suspend_until.as_ref()),
         history_limit: usize::try_from(spec.history_limit).unwrap_or(0),
         faults,
     }
@@ -189,13 +232,16 @@ fn rule(spec: &CronHpaSpec, wire: &CronRule, aim: Aim, target_mark: &str) -> Res
         _ => return Err(BadRule::Timing),
     };
     let texts = [&wire.schedule, &wire.start, &wire.end].map(|text| text.as_deref().unwrap_or_default());
-    let timing_mark = fingerprint(texts.into_iter().chain([zone_name.as_str()]));
+    let once = wire.run_once.then_some("once");
+    let timing_mark = fingerprint(texts.into_iter().chain([zone_name.as_str()]).chain(once));
     Ok(Rule {
         timing,
         sets: fitting(sets(wire)?, aim, &spec.scale_target_ref.kind)?,
         priority: wire.priority,
         deadline: deadline(wire)?,
-        suspended: wire.suspend,
+        lead: lead(wire)?,
+        frequency: if wire.run_once { Frequency::Once } else { Frequency::Always },
+        suspension: suspension(wire.suspend, wire.suspend_until.as_ref()),
         fingerprint: format!("{timing_mark}-{target_mark}"),
     })
 }
@@ -229,6 +275,20 @@ fn deadline(wire: &CronRule) -> Result<Option<TimeDelta>, BadRule> {
         in_range.then(|| TimeDelta::seconds(seconds)).ok_or_else(|| bad(seconds))
     });
     deadline.transpose()
+}
+
+fn lead(wire: &CronRule) -> Result<TimeDelta, BadRule> {
+    let value = wire.lead_seconds;
+    if (0..=86_400).contains(&value) {
+        Ok(TimeDelta::seconds(value))
+    } else {
+        Err(BadRule::Range { field: "leadSeconds", value, range: "from 0 to 86400" })
+    }
+}
+
+fn suspension(suspend: bool, until: Option<&Time>) -> Suspension {
+    let until = until.map_or(Suspension::Not, |end| Suspension::Until(from_wire(end)));
+    if suspend { Suspension::Always } else { until }
 }
 
 fn whole(field: &'static str, value: i32) -> Result<u32, BadRule> {

@@ -10,7 +10,7 @@ use fedscaler_runtime::{clock::SharedClock, events::EventWriter, leadership::Ter
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use kube::Client;
 
-use crate::{agenda::Agenda, metrics::CronHpaMetrics};
+use crate::{agenda::Agenda, calendars::Calendars, metrics::CronHpaMetrics};
 
 /// How long one call to the API server may take.
 pub const CALL_BUDGET: Duration = Duration::from_secs(5);
@@ -31,6 +31,8 @@ pub struct Context {
     pub fed_hpas: Cache<FedHpa>,
     /// All HPAs of the control plane as last seen, without their status.
     pub hpas: Cache<HorizontalPodAutoscaler>,
+    /// Calendars of days off.
+    pub calendars: Calendars,
     /// When whom to wake.
     pub agenda: Agenda,
     /// Where events go.

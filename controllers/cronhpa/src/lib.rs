@@ -7,6 +7,8 @@
 pub mod act;
 pub mod admit;
 pub mod agenda;
+pub mod calendar;
+pub mod calendars;
 pub mod context;
 pub mod finalizer;
 pub mod memory;

@@ -9,7 +9,7 @@ use fedscaler_core::cronhpa::{
     policy::{Aim, Edge},
 };
 use fedscaler_crds::{
-    CronHpaStatus,
+    CronHpaStatus, ScaleTargetRef,
     cronhpa::{
         self as wire, ActiveBounds, PendingWrite, Reversion, RuleStatus, SlotCounts, SlotRecord, SlotResult,
         WindowEdge,
@@ -53,6 +53,8 @@ fn recall_rule(rule: &RuleStatus) -> RuleMemory {
         fingerprint: rule.rule_hash.clone(),
         first_seen: from_wire(&rule.first_seen_time),
         last_handled: rule.last_handled_time.as_ref().map(from_wire),
+        accounted: rule.accounted_time.as_ref().map(from_wire),
+        once: rule.once_slot_time.as_ref().map(from_wire),
         last: rule.last_slot.as_ref().map(recall_record),
         counts: Counts {
             applied: count(counts.applied),
@@ -111,11 +113,11 @@ fn recall_base(base: &wire::Base) -> Option<Base> {
 }
 
 /// Writes into `status` what is to be remembered, and nothing else.
-pub fn remember(status: &mut CronHpaStatus, memory: &Memory, aim: Aim) {
+pub fn remember(status: &mut CronHpaStatus, memory: &Memory, aim: Aim, target: &ScaleTargetRef) {
     let shown = |name: &str| status.rules.iter().find(|rule| rule.name == name);
     status.rules = memory.rules.iter().map(|(name, rule)| remember_rule(name, rule, shown(name))).collect();
     status.active = remember_held(&memory.held);
-    status.base = memory.base.map(|base| remember_base(base, aim));
+    status.base = memory.base.map(|base| remember_base(base, aim, target));
     status.pending = memory.pending.as_ref().map(|pending| PendingWrite {
         rule: pending.rule.clone(),
         slot_time: to_wire(pending.slot),
@@ -135,7 +137,10 @@ fn remember_rule(name: &str, rule: &RuleMemory, shown: Option<&RuleStatus>) -> R
         rule_hash: rule.fingerprint.clone(),
         first_seen_time: to_wire(rule.first_seen),
         last_handled_time: rule.last_handled.map(to_wire),
+        accounted_time: rule.accounted.map(to_wire),
+        once_slot_time: rule.once.map(to_wire),
         next_slot_time: shown.and_then(|shown| shown.next_slot_time.clone()),
+        next_action_time: shown.and_then(|shown| shown.next_action_time.clone()),
         last_slot: rule.last.as_ref().map(remember_record),
         in_force: shown.is_some_and(|shown| shown.in_force),
         window_until: shown.and_then(|shown| shown.window_until.clone()),
@@ -187,22 +192,16 @@ fn remember_held(held: &Held) -> Option<ActiveBounds> {
     })
 }
 
-fn remember_base(base: Base, aim: Aim) -> wire::Base {
+fn remember_base(base: Base, aim: Aim, target: &ScaleTargetRef) -> wire::Base {
     let Base { level, recorded } = base;
-    let recorded_time = to_wire(recorded);
-    match aim {
-        Aim::Workload => wire::Base {
-            min_replicas: None,
-            max_replicas: None,
-            replicas: Some(to_replicas(level.max)),
-            recorded_time,
-        },
-        Aim::FedHpa | Aim::Hpa => wire::Base {
-            min_replicas: Some(to_replicas(level.min)),
-            max_replicas: Some(to_replicas(level.max)),
-            replicas: None,
-            recorded_time,
-        },
+    let is_counted = aim == Aim::Workload;
+    let bound = |replicas: u32| Some(to_replicas(replicas)).filter(|_| !is_counted);
+    wire::Base {
+        target: Some(target.clone()),
+        min_replicas: bound(level.min),
+        max_replicas: bound(level.max),
+        replicas: is_counted.then(|| to_replicas(level.max)),
+        recorded_time: to_wire(recorded),
     }
 }
 

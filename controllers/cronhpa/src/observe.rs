@@ -27,7 +27,7 @@ use kube::{
 };
 
 use crate::{
-    admit::{Admitted, aims_at, claim, named, reference},
+    admit::{Admitted, claims, is_claiming, named, reference},
     context::{CALL_BUDGET, Context},
     finalizer,
     memory::{from_replicas, recall},
@@ -107,13 +107,13 @@ fn is_news(object: &CronHpa) -> bool {
 /// Who holds the target, if not this object.
 fn held_by(cx: &Context, admitted: &Admitted) -> Option<Holder> {
     let is_rival = |other: &CronHpa| {
-        let aims = aims_at(&other.spec.scale_target_ref, &admitted.claim.target);
         // One that is being deleted holds the target until it has given back what it took.
-        aims && (other.metadata.deletion_timestamp.is_none() || finalizer::is_on(other))
+        is_claiming(other, &admitted.claim.target)
+            && (other.metadata.deletion_timestamp.is_none() || finalizer::is_on(other))
     };
     let there = cx.cron_hpas.within_where(&admitted.namespace, is_rival);
     let others = there.iter().filter(|other| other.name_any() != admitted.name);
-    let others: Vec<_> = others.map(|other| claim(other)).collect();
+    let others: Vec<_> = others.flat_map(|other| claims(other)).collect();
     holder(admitted.policy.aim, &admitted.claim, &others, &autoscalers(cx, admitted))
 }
 

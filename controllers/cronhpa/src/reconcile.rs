@@ -4,6 +4,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use chrono::{DateTime, Utc};
 use fedscaler_core::cronhpa::{
     decide::{Decision, decide},
     policy::Aim,
@@ -18,7 +19,8 @@ use thiserror::Error;
 
 use crate::{
     act::{NotRemembered, act},
-    admit::{Admitted, Refusal, admit},
+    admit::{Admitted, Refusal, admit, former},
+    calendars,
     context::Context,
     observe::observe,
     report::report,
@@ -28,7 +30,7 @@ use crate::{
 const RESYNC: Duration = Duration::from_mins(10);
 
 /// A count that is held is looked at this often: workloads of any kind cannot all be watched. As often is looked for
-/// a target that is not there.
+/// a target that is not there, and into a calendar without our label.
 const LOOK: Duration = Duration::from_secs(30);
 
 /// Why a reconcile did not come to its end.
@@ -78,10 +80,15 @@ impl Failure for ReconcileError {
 
 /// Brings one CronHPA up to date.
 pub async fn reconcile(object: Arc<CronHpa>, cx: Arc<Context>) -> Result<Action, ReconcileError> {
-    let admitted = admit(&object)?;
-    let observed = observe(&cx, &object, &admitted, cx.clock.now()).await;
+    let (mut admitted, now) = (admit(&object)?, cx.clock.now());
+    if let Some(former) = former(&object, &admitted) {
+        admitted = former;
+    } else {
+        look_into_calendar(&cx, &object, &mut admitted, now).await;
+    }
+    let observed = observe(&cx, &object, &admitted, now).await;
     let decision = decide(&admitted.policy, &observed.facts);
-    cx.agenda.set(&admitted.key, decision.next_slot().map(|(at, _rule)| at));
+    cx.agenda.set(&admitted.key, decision.wake_up());
     tracing::debug!(reasons = ?decision.trail.lines(), "decided");
     let acted = act(&cx, &cx.term, object, &admitted, &observed, &decision).await?;
     if let Some(error @ WriteError::Call(CallError::Conflict(_))) = acted.failure {
@@ -95,11 +102,23 @@ pub async fn reconcile(object: Arc<CronHpa>, cx: Arc<Context>) -> Result<Action,
     reported.map_err(ReconcileError::Report)?;
     match observed.failure {
         Some(error) => Err(ReconcileError::Observe(error)),
-        None => Ok(Action::requeue(come_back(&admitted, &decision))),
+        None => Ok(Action::requeue(come_back(&cx, &acted.object, &admitted, &decision))),
     }
 }
 
-fn come_back(admitted: &Admitted, decision: &Decision) -> Duration {
+/// Days off are a part of what is asked for, read before anything is decided.
+async fn look_into_calendar(cx: &Context, object: &CronHpa, admitted: &mut Admitted, now: DateTime<Utc>) {
+    let Some(wanted) = object.spec.exclude.calendar_ref.as_ref().filter(|_| !admitted.leaving) else {
+        return;
+    };
+    let found = cx.calendars.find(&cx.client, &admitted.namespace, wanted).await;
+    let remembered = object.status.as_ref().and_then(|status| status.calendar.as_ref());
+    calendars::add(admitted, wanted, found, remembered, now);
+}
+
+fn come_back(cx: &Context, object: &CronHpa, admitted: &Admitted, decision: &Decision) -> Duration {
     let holds_count = admitted.policy.aim == Aim::Workload && decision.plan.keep.is_some();
-    if holds_count || decision.block.is_some() { LOOK } else { RESYNC }
+    let calendar = object.spec.exclude.calendar_ref.as_ref();
+    let asks = calendar.is_some_and(|wanted| !cx.calendars.follows(&admitted.namespace, wanted));
+    if holds_count || asks || admitted.is_former || decision.block.is_some() { LOOK } else { RESYNC }
 }

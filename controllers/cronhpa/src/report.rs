@@ -11,7 +11,7 @@ use fedscaler_core::{
         conditions::{TO_ZERO, findings},
         decide::Decision,
         facts::{Facts, Level, Memory},
-        policy::{Aim, Policy},
+        policy::Aim,
         settle::{Outcome, settle},
     },
 };
@@ -34,7 +34,7 @@ use crate::{
     admit::Admitted,
     context::{CALL_BUDGET, Context},
     finalizer,
-    memory::{is_of_another_target, remember},
+    memory::remember,
 };
 
 /// Writes the status if it says something new, then tells and counts what is new about it.
@@ -48,8 +48,13 @@ pub async fn report(
 ) -> Result<(), CallError> {
     let (object, policy) = (acted.object.as_ref(), &admitted.policy);
     let finished = cx.clock.now();
-    let memory = settle(policy, facts, decision, &acted.outcome, finished);
-    let spoken = Spoken { policy, facts, decision, outcome: &acted.outcome, memory: &memory, now: finished };
+    let mut memory = settle(policy, facts, decision, &acted.outcome, finished);
+    if admitted.leaving && facts.holder.is_some() {
+        // What we wrote to it is its holder's to put right.
+        memory.base = None;
+    }
+    let spoken =
+        Spoken { admitted, facts, decision, outcome: &acted.outcome, memory: &memory, now: finished };
     let status = spoken.status(object);
     let api: Api<CronHpa> = Api::namespaced(cx.client.clone(), &admitted.namespace);
     let old = object.status.as_ref();
@@ -58,7 +63,7 @@ pub async fn report(
     for notice in notices(old, &status, admitted, decision, &acted.outcome) {
         cx.events.publish(term, &object.object_ref(&()), &notice).await;
     }
-    let let_go = memory.base.is_none() || (admitted.leaving && facts.holder.is_some());
+    let let_go = memory.base.is_none();
     match written {
         StatusWrite::Written(object) if let_go && finalizer::is_on(&object) => {
             finalizer::remove(cx, term, &object).await
@@ -73,7 +78,7 @@ pub async fn report(
 /// Everything that a status is written from.
 pub struct Spoken<'a> {
     /// What was asked for.
-    pub policy: &'a Policy,
+    pub admitted: &'a Admitted,
     /// What was seen.
     pub facts: &'a Facts,
     /// What was decided.
@@ -90,7 +95,9 @@ impl Spoken<'_> {
     /// The status of `object` from now on.
     pub fn status(&self, object: &CronHpa) -> CronHpaStatus {
         let mut status = object.status.clone().unwrap_or_default();
-        remember(&mut status, self.memory, self.policy.aim);
+        let policy = &self.admitted.policy;
+        remember(&mut status, self.memory, policy.aim, &self.admitted.target);
+        status.calendar.clone_from(&self.admitted.calendar);
         for rule in &mut status.rules {
             self.show(rule);
         }
@@ -98,11 +105,11 @@ impl Spoken<'_> {
             active.note = self.decision.in_force.yielded.map(|yielded| yielded.to_string());
         }
         let next = self.decision.next_slot();
-        status.next_slot_time = next.map(|(at, _)| time::to_wire(at));
+        status.next_slot_time = next.map(|(next, _)| time::to_wire(next.slot));
         status.next_rule = next.map(|(_, rule)| rule.to_owned());
         let holder = self.facts.holder.clone();
         status.holder = holder.map(|holder| Holder { kind: holder.kind, name: holder.name });
-        let found = findings(self.policy, self.facts, self.decision, self.outcome);
+        let found = findings(policy, self.facts, self.decision, self.outcome);
         let generation = object.metadata.generation;
         status.conditions = to_wire(&merge(&from_wire(&status.conditions), found, generation, self.now));
         status.observed_generation = generation;
@@ -116,7 +123,10 @@ impl Spoken<'_> {
             Some(Standing::Inside(open)) => open.until.map(time::to_wire),
             Some(Standing::Since(_)) | None => None,
         };
-        rule.next_slot_time = self.decision.next.get(&rule.name).map(|at| time::to_wire(*at));
+        let next = self.decision.next.get(&rule.name);
+        rule.next_slot_time = next.map(|next| time::to_wire(next.slot));
+        let led = next.filter(|next| next.acts != next.slot);
+        rule.next_action_time = led.map(|next| time::to_wire(next.acts));
     }
 }
 
@@ -134,13 +144,20 @@ pub fn notices(
     if admitted.policy.aim == Aim::Workload && to_zero {
         notices.push(warning("ScaledToZero", TO_ZERO.to_owned()));
     }
-    if let Some(base) =
-        old.filter(|old| is_of_another_target(old, admitted)).and_then(|old| old.base.as_ref())
+    let former = old.and_then(|old| old.base.as_ref());
+    if let Some(target) =
+        former.filter(|_| admitted.is_former && new.base.is_none()).and_then(|base| base.target.as_ref())
     {
-        let numbers = [base.min_replicas, base.max_replicas, base.replicas].into_iter().flatten();
-        let numbers = numbers.map(|number| number.to_string()).collect::<Vec<_>>().join("..");
-        let note = format!("the former target was left while a rule held it; before that it had {numbers}");
-        notices.push(warning("TargetChanged", note));
+        let note = format!(
+            "the former target, {} {}, has back what it had before a rule held it",
+            target.kind, target.name
+        );
+        notices.push(Notice {
+            severity: Severity::Normal,
+            reason: "TargetChanged",
+            action: "Reconcile",
+            note,
+        });
     }
     notices.extend(turned(old, new));
     notices
@@ -171,8 +188,12 @@ fn slot(old: Option<&RuleStatus>, new: &RuleStatus) -> Option<Notice> {
         Some(WindowEdge::End) => " closes",
     };
     let due = time::from_wire(&latest.slot_time).format("%Y-%m-%dT%H:%M:%SZ");
-    let late =
-        latest.lateness_seconds.map(|seconds| format!(", {seconds} s after it was due")).unwrap_or_default();
+    let late = latest.lateness_seconds.map(|seconds| {
+        let finished = latest.finished_time.as_ref().unwrap_or(&latest.slot_time);
+        let early = (time::from_wire(&latest.slot_time) - time::from_wire(finished)).num_seconds();
+        if early > 0 { format!(", {early} s before it") } else { format!(", {seconds} s after it was due") }
+    });
+    let late = late.unwrap_or_default();
     let why = if latest.message.is_empty() { String::new() } else { format!(": {}", latest.message) };
     let note = format!("{}{what}, due at {due}{late}{why}", new.name);
     Some(Notice { severity, reason, action: "Slot", note })

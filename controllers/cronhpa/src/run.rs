@@ -14,13 +14,14 @@ use fedscaler_runtime::{
     leadership::Term,
     metrics::{Metrics, MetricsError},
     readiness::Readiness,
-    watch::{Watch, Watched},
+    watch::{Watch, Watched, touching},
 };
-use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
+use k8s_openapi::api::{autoscaling::v2::HorizontalPodAutoscaler, core::v1::ConfigMap};
 use kube::{Api, Client};
 
 use crate::{
     agenda::Agenda,
+    calendars::{self, Calendars},
     context::{CALL_BUDGET, Context},
     metrics::CronHpaMetrics,
     reconcile::reconcile,
@@ -59,13 +60,18 @@ pub async fn run(setup: Setup, shutdown: impl Future<Output = ()>) -> Result<(),
     let hpas = Watch::<HorizontalPodAutoscaler>::of(Api::all(setup.client.clone()))
         .prune(|hpa| hpa.status = None)
         .start(&setup.readiness, &setup.metrics);
+    let config_maps = Watch::<ConfigMap>::of(Api::all(setup.client.clone()))
+        .labels(calendars::LABEL)
+        .prune(|map| map.binary_data = None)
+        .start(&setup.readiness, &setup.metrics);
     let cron_hpas = setup.cron_hpas.cache().clone();
     let agenda = Agenda::default();
     let controller = Controller::new(NAME, &setup.cron_hpas, &setup.metrics)?
         .concurrency(CONCURRENCY)
         .once(setup.term.clone().began())
         .wake_on(agenda.wakes(setup.heartbeat, Arc::clone(&setup.clock)));
-    let controller = wakes::connect(controller, &setup.cron_hpas, &setup.fed_hpas, &hpas);
+    let controller = wakes::connect(controller, &setup.cron_hpas, &setup.fed_hpas, &hpas)
+        .wake_on(touching(config_maps.changes(), wakes::of_calendar(cron_hpas.clone())));
     let context = Context {
         plane: ControlPlane::new(setup.client.clone(), CALL_BUDGET, CRONHPA_MANAGER),
         events: EventWriter::new(
@@ -82,6 +88,7 @@ pub async fn run(setup: Setup, shutdown: impl Future<Output = ()>) -> Result<(),
         fed_hpas: setup.fed_hpas.cache().clone(),
         hpas: hpas.cache().clone(),
         cron_hpas,
+        calendars: Calendars::new(config_maps.cache().clone()),
         agenda,
     };
     controller.run(Arc::new(context), reconcile, shutdown).await;

@@ -9,10 +9,10 @@ use fedscaler_runtime::{
     key::ObjectKey,
     watch::{Cache, Watched, touching},
 };
-use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
+use k8s_openapi::api::{autoscaling::v2::HorizontalPodAutoscaler, core::v1::ConfigMap};
 use kube::ResourceExt as _;
 
-use crate::admit::{aims_at, named, reference};
+use crate::admit::{aims_at, claims, named, reference};
 
 /// Connects a controller to everything that concerns its objects.
 pub fn connect(
@@ -34,7 +34,8 @@ pub fn connect(
 fn rivals_of(cron_hpas: Cache<CronHpa>) -> impl Fn(&CronHpa) -> Vec<ObjectKey> {
     move |object| {
         let namespace = object.namespace().unwrap_or_default();
-        let same = aiming_at(&cron_hpas, &namespace, &[reference(&object.spec.scale_target_ref)]);
+        let held: Vec<_> = claims(object).into_iter().map(|claim| claim.target).collect();
+        let same = aiming_at(&cron_hpas, &namespace, &held);
         same.into_iter().filter(|key| key.name != object.name_any()).collect()
     }
 }
@@ -59,6 +60,19 @@ fn of_hpa(cron_hpas: Cache<CronHpa>) -> impl Fn(&HorizontalPodAutoscaler) -> Vec
         let target = &object.spec.scale_target_ref;
         let scaled = named(target.api_version.as_deref().unwrap_or_default(), &target.kind, &target.name);
         aiming_at(&cron_hpas, &object.namespace().unwrap_or_default(), &[itself, scaled])
+    }
+}
+
+/// Those whose days off are in a calendar.
+pub fn of_calendar(cron_hpas: Cache<CronHpa>) -> impl Fn(&ConfigMap) -> Vec<ObjectKey> {
+    move |map| {
+        let namespace = map.namespace().unwrap_or_default();
+        let refers = |object: &CronHpa| {
+            let wanted = object.spec.exclude.calendar_ref.as_ref();
+            wanted.is_some_and(|wanted| wanted.name == map.name_any())
+        };
+        let there = cron_hpas.within_where(&namespace, refers);
+        there.iter().map(|object| ObjectKey::of(object.as_ref())).collect()
     }
 }
 

@@ -5,6 +5,8 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::target::ScaleTargetRef;
+
 /// What a CronHPA has come to.
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -36,6 +38,10 @@ pub struct CronHpaStatus {
     /// A write that was about to be made. Absent: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pending: Option<PendingWrite>,
+    /// What was last read of the calendar. Absent: none was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(merge_strategy = MapMerge::Atomic)]
+    pub calendar: Option<CalendarDays>,
     /// The rules' past and future, one entry each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 100))]
@@ -80,6 +86,9 @@ pub struct ActiveBounds {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Base {
+    /// Which target: it gets this back even if the spec names another one by then. Absent: that of the spec.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<ScaleTargetRef>,
     /// Its least number of replicas. Absent: it had none, or the target is a workload.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0))]
@@ -94,6 +103,24 @@ pub struct Base {
     pub replicas: Option<i32>,
     /// When it was recorded.
     pub recorded_time: Time,
+}
+
+/// What was last read of a calendar, to go by while it cannot be read.
+#[derive(KubeSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CalendarDays {
+    /// Name of the ConfigMap.
+    #[schemars(length(max = 253))]
+    pub name: String,
+    /// The key, as the spec gives it. Absent: it gives none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 253))]
+    pub key: Option<String>,
+    /// Its days from the beginning of last year to the end of next year, as in `exclude.dates`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 1096))]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub dates: Vec<String>,
 }
 
 /// A write of an exact count that was about to be made.
@@ -125,9 +152,18 @@ pub struct RuleStatus {
     /// The last slot that is accounted for; the next due ones come after it. Absent: none yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_handled_time: Option<Time>,
+    /// When that was. A rule that leads its slots accounts for them before their time. Absent: none yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accounted_time: Option<Time>,
+    /// The slot with which a rule that runs once has run. Absent: it is still to run, or runs at every slot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub once_slot_time: Option<Time>,
     /// When the rule is due next. Absent: never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_slot_time: Option<Time>,
+    /// When the rule acts for that slot. Absent: at the slot itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_action_time: Option<Time>,
     /// The last slot and what became of it. Absent: none yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_slot: Option<SlotRecord>,
@@ -158,7 +194,7 @@ pub struct SlotRecord {
     pub edge: Option<WindowEdge>,
     /// What became of it: Applied; Superseded by a later one; Excluded by a date; Suspended; Missed its deadline; Failed.
     pub result: SlotResult,
-    /// Seconds from when it was due to when it was accounted for. Absent: it was not acted upon.
+    /// Seconds from when it was due to when it was accounted for; 0 if that was before. Absent: it was not acted upon.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0))]
     pub lateness_seconds: Option<i64>,

@@ -68,7 +68,7 @@ fn a_minimal_cronhpa_is_stored_with_every_default() {
         r#"
 scaleTargetRef: {apiVersion: autoscaling.fedscaler.io/v1alpha1, kind: FedHPA, name: web}
 timeZone: UTC
-rules: [{name: a, schedule: "0 0 * * *", minReplicas: 1, priority: 0, suspend: false}]
+rules: [{name: a, schedule: "0 0 * * *", minReplicas: 1, priority: 0, leadSeconds: 0, runOnce: false, suspend: false}]
 exclude: {}
 suspend: false
 historyLimit: 5

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use fedscaler_cmd::{
     cli::{Form, Shape},
-    explain::{offline, schema, told, what_ifs},
+    explain::{cronhpa, offline, schema, told, what_ifs},
 };
 use serde_json::Value;
 
@@ -45,6 +45,42 @@ async fn the_guide_shows_what_explain_says() {
     }
 }
 
+/// What `explain cronhpa` says to these words of the guide.
+async fn answer_cron(words: &[&str], form: Form) -> String {
+    let after = |flag: &str| words.iter().position(|word| *word == flag).map(|at| words[at + 1]);
+    let path = Path::new("..").join(after("-f").expect("a file"));
+    let time = |flag: &str| after(flag).expect("a time").parse().expect("RFC 3339");
+    let span = cronhpa::Span { from: time("--from"), to: time("--to") };
+    let case = cronhpa::offline::read(&path, None, span.from).await.expect("the example can be read");
+    cronhpa::told(&case, span, form).expect("an answer")
+}
+
+/// The same blocks, of CronHPAs.
+fn shown_cron() -> Vec<(Vec<&'static str>, String)> {
+    let blocks = GUIDE.split("```").skip(1).step_by(2).map(|block| block.trim_start_matches('\n'));
+    let asked = blocks.filter_map(|block| {
+        let (command, output) = block.strip_prefix("$ fedscaler explain cronhpa ")?.split_once('\n')?;
+        Some((command.split(' ').collect(), output.to_owned()))
+    });
+    asked.collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_guide_shows_what_explain_says_about_a_cronhpa() {
+    let shown = shown_cron();
+    assert_eq!(shown.len(), 1, "one block");
+    for (words, output) in shown {
+        let said = answer_cron(&words, Form::Table).await;
+        assert!(
+            said == output,
+            "docs/explain.md shows another output of `fedscaler explain cronhpa {}`: run it with `cargo run --`, judge it, and put it there:\n{said}",
+            words.join(" ")
+        );
+        let json = answer_cron(&words, Form::Json).await;
+        assert_eq!(judged(&file("slots.schema.json"), &json), Ok(()));
+    }
+}
+
 fn file(name: &str) -> String {
     std::fs::read_to_string(Path::new("../docs").join(name)).expect("a schema in docs")
 }
@@ -54,6 +90,7 @@ fn the_schemas_are_those_of_the_types() {
     for (name, of, word) in [
         ("facts.schema.json", Shape::Facts, "facts"),
         ("explanation.schema.json", Shape::Explanation, "explanation"),
+        ("slots.schema.json", Shape::Slots, "slots"),
     ] {
         assert!(
             file(name) == schema::text(of).unwrap(),

@@ -1,5 +1,6 @@
 //! `fedscaler explain` against the sandbox: what it says is what the controller does, and it only looks.
 
+mod cronhpa;
 mod documents;
 mod refusals;
 

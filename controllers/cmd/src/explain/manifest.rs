@@ -1,15 +1,17 @@
-//! Reads the manifest of a FedHPA as an API server would take it.
+//! Reads manifests as an API server would take them.
 //!
 //! Responsible for defaults, limits and rules of the definition holding offline too: an API server of its own, in this
 //! process and with nothing else in it, is asked. Knows nothing of what the manifest means.
 
-use std::{path::Path, sync::Arc};
+use std::{fmt::Debug, path::Path, sync::Arc};
 
+use chrono::{DateTime, Utc};
 use fedscaler_core::fedhpa::facts_file::{FactsFile, Subject};
 use fedscaler_crds::FedHpa;
 use fedscaler_runtime::client;
 use fedscaler_sandbox::{apiserver::ApiServer, clock::TokioClock};
-use kube::Api;
+use kube::{Api, Resource, core::NamespaceResourceScope};
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::offline::text;
@@ -24,7 +26,7 @@ pub(super) async fn read(path: &Path, facts: &FactsFile) -> Result<FedHpa, Refus
     let refuse = |why: &dyn std::fmt::Display| Refusal::new(format!("{}: {why}", path.display()));
     let documents: Vec<Value> = serde_saphyr::from_multiple(&text(path)?).map_err(|why| refuse(&why))?;
     let written = chosen(&documents, &facts.fed_hpa).map_err(|why| refuse(&why))?;
-    accepted(&written, facts).await.map_err(|why| refuse(&why))
+    accepted(&written, &facts.fed_hpa, facts.facts.now).await.map_err(|why| refuse(&why))
 }
 
 /// The one document that is the FedHPA in question.
@@ -44,24 +46,32 @@ fn chosen(documents: &[Value], wanted: &Subject) -> Result<Value, String> {
         let there = if there.is_empty() { "no FedHPA".to_owned() } else { there.join(", ") };
         return Err(format!("the facts are about FedHPA {namespace}/{name}, and the manifest has {there}"));
     };
-    Ok(json!({
-        "apiVersion": object["apiVersion"],
-        "kind": object["kind"],
-        "metadata": {"namespace": wanted.namespace, "name": wanted.name},
-        "spec": object["spec"],
-    }))
+    Ok(written(object, wanted))
 }
 
-async fn accepted(written: &Value, facts: &FactsFile) -> Result<FedHpa, Refusal> {
-    let clock = Arc::new(TokioClock::starting_at(facts.facts.now));
-    let server = ApiServer::new("manifest", clock);
-    let Subject { namespace, name } = &facts.fed_hpa;
+/// The object as an API server would have it after such a manifest.
+pub(super) async fn accepted<K>(written: &Value, subject: &Subject, at: DateTime<Utc>) -> Result<K, Refusal>
+where
+    K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + Debug + DeserializeOwned,
+{
+    let server = ApiServer::new("manifest", Arc::new(TokioClock::starting_at(at)));
+    let Subject { namespace, name } = subject;
     server.local("fedscaler").ensure_namespace(namespace).map_err(Refusal::new)?;
     let client = client_of(&server);
     for definition in fedscaler_crds::render::render().map_err(Refusal::new)?.values() {
         install::apply(&client, definition).await?;
     }
     install::apply(&client, &written.to_string()).await?;
-    let api: Api<FedHpa> = Api::namespaced(client, namespace);
+    let api: Api<K> = Api::namespaced(client, namespace);
     client::within(fedscaler_fedhpa::context::CALL_BUDGET, api.get(name)).await.map_err(Refusal::new)
+}
+
+/// What a user writes of an object: that it may come from `kubectl get -o yaml` changes nothing.
+pub(super) fn written(object: &Value, subject: &Subject) -> Value {
+    json!({
+        "apiVersion": object["apiVersion"],
+        "kind": object["kind"],
+        "metadata": {"namespace": subject.namespace, "name": subject.name},
+        "spec": object["spec"],
+    })
 }

@@ -4,6 +4,7 @@
 //! the controllers and writes nothing but the file that is asked for.
 
 pub mod account;
+pub mod cronhpa;
 mod manifest;
 pub mod offline;
 pub mod online;
@@ -21,11 +22,12 @@ use fedscaler_core::fedhpa::{
     what_if::WhatIf,
 };
 use fedscaler_runtime::{client, clock::SystemClock};
+use kube::Client;
 
 use self::account::Account;
 use crate::{
     Refusal,
-    cli::{ExplainArguments, ExplainFedHpa, Explained, Form},
+    cli::{ExplainArguments, ExplainFedHpa, Explained, Form, Server},
 };
 
 /// What a decision is made from, wherever it came from.
@@ -43,6 +45,7 @@ pub struct Case {
 pub fn command(arguments: &ExplainArguments) -> Result<ExitCode, Refusal> {
     let answer = match &arguments.what {
         Explained::Fedhpa(arguments) => fed_hpa(arguments)?,
+        Explained::Cronhpa(arguments) => cronhpa::answer(arguments)?,
         Explained::Schema(arguments) => schema::text(arguments.of)?,
     };
     std::io::stdout().lock().write_all(answer.as_bytes()).map_err(Refusal::new)?;
@@ -74,20 +77,30 @@ pub fn told(case: &Case, what_ifs: &[WhatIf], form: Form) -> Result<String, Refu
 }
 
 fn case(arguments: &ExplainFedHpa) -> Result<Case, Refusal> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Refusal::new)?;
-    runtime.block_on(async {
+    runtime()?.block_on(async {
         match (&arguments.manifest, &arguments.facts, &arguments.name) {
             (Some(manifest), Some(facts), _) => offline::read(manifest, facts).await,
             (_, _, Some(name)) => {
-                let client = client::connect(arguments.kubeconfig.as_deref(), arguments.context.as_deref());
-                let client = client.await.map_err(Refusal::new)?;
-                let namespace =
-                    arguments.namespace.clone().unwrap_or_else(|| client.default_namespace().to_owned());
+                let client = connect(&arguments.server).await?;
+                let namespace = namespace(&arguments.server, &client);
                 online::observed(client, Arc::new(SystemClock), &namespace, name).await
             }
             (_, _, None) => Err(Refusal::new("give the NAME of a FedHPA, or -f MANIFEST with --facts FACTS")),
         }
     })
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, Refusal> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Refusal::new)
+}
+
+async fn connect(server: &Server) -> Result<Client, Refusal> {
+    let client = client::connect(server.kubeconfig.as_deref(), server.context.as_deref());
+    client.await.map_err(Refusal::new)
+}
+
+fn namespace(server: &Server, client: &Client) -> String {
+    server.namespace.clone().unwrap_or_else(|| client.default_namespace().to_owned())
 }
 
 /// Writes the facts of a case to a file, for `--facts`.

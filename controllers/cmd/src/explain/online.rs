@@ -3,7 +3,7 @@
 //! Responsible for waiting until everything has been seen, and for saying what cannot be. Observes with the code of the
 //! controller; has no right to write.
 
-use std::time::Duration;
+use std::{fmt::Debug, time::Duration};
 
 use fedscaler_core::fedhpa::facts_file::Subject;
 use fedscaler_crds::FedHpa;
@@ -16,7 +16,8 @@ use fedscaler_runtime::{
     metrics::Metrics,
     readiness::{Readiness, WatchState},
 };
-use kube::{Api, Client};
+use kube::{Api, Client, Resource, core::NamespaceResourceScope};
+use serde::de::DeserializeOwned;
 use tokio::time::{sleep, timeout};
 
 use super::Case;
@@ -35,7 +36,7 @@ pub async fn observed(
     namespace: &str,
     name: &str,
 ) -> Result<Case, Refusal> {
-    let object = fed_hpa(&client, namespace, name).await?;
+    let object: FedHpa = get(&client, namespace, name).await?;
     let admitted = admit(&object).map_err(|why| {
         Refusal::new(format!("FedHPA {namespace}/{name} cannot be acted on as it is written: {why}"))
     })?;
@@ -47,18 +48,23 @@ pub async fn observed(
     Ok(Case { fed_hpa, policy: admitted.policy, facts: observed.facts })
 }
 
-async fn fed_hpa(client: &Client, namespace: &str, name: &str) -> Result<FedHpa, Refusal> {
-    let api: Api<FedHpa> = Api::namespaced(client.clone(), namespace);
+/// An object, or why there is none to look at.
+pub(super) async fn get<K>(client: &Client, namespace: &str, name: &str) -> Result<K, Refusal>
+where
+    K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + Debug + DeserializeOwned,
+{
+    let api: Api<K> = Api::namespaced(client.clone(), namespace);
+    let (kind, plural) = (K::kind(&()), K::plural(&()));
     let found = client::within(CALL_BUDGET, api.get(name)).await;
     found.map_err(|error| match &error {
         CallError::NotFound(status) if status.details.as_ref().is_some_and(|of| !of.name.is_empty()) => {
             Refusal::new(format!(
-                "there is no FedHPA {name} in namespace {namespace}: `kubectl get fedhpas -A` lists them, -n NAMESPACE chooses"
+                "there is no {kind} {name} in namespace {namespace}: `kubectl get {plural} -A` lists them, -n NAMESPACE chooses"
             ))
         }
-        CallError::NotFound(_) => Refusal::new(
-            "the API server does not know FedHPAs: is this Karmada's, and was `kubectl apply -k deploy/karmada` run?",
-        ),
+        CallError::NotFound(_) => Refusal::new(format!(
+            "the API server does not know {kind}s: is this Karmada's, and was `kubectl apply -k deploy/karmada` run?"
+        )),
         CallError::Timeout(_)
         | CallError::Conflict(_)
         | CallError::AlreadyExists(_)
@@ -69,7 +75,7 @@ async fn fed_hpa(client: &Client, namespace: &str, name: &str) -> Result<FedHpa,
         | CallError::Unavailable(_)
         | CallError::NotLeading
         | CallError::Other(_) => Refusal::new(format!(
-            "cannot read FedHPA {namespace}/{name}: {error}; check --kubeconfig and --context"
+            "cannot read {kind} {namespace}/{name}: {error}; check --kubeconfig and --context"
         )),
     })
 }

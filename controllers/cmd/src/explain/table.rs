@@ -17,10 +17,10 @@ use super::{
 /// Columns of a line.
 const WIDTH: usize = 100;
 
-const INDENT: &str = "  ";
+pub(super) const INDENT: &str = "  ";
 
 /// Between two columns.
-const GAP: &str = "  ";
+pub(super) const GAP: &str = "  ";
 
 /// The explanation as text that ends in a line break.
 pub(super) fn render(account: &Account) -> String {
@@ -89,15 +89,15 @@ fn when(turn: &TurnAccount) -> String {
 
 /// The text so far.
 #[derive(Default)]
-struct Page(String);
+pub(super) struct Page(pub(super) String);
 
 impl Page {
-    fn line(&mut self, line: &str) {
+    pub(super) fn line(&mut self, line: &str) {
         self.0.push_str(line.trim_end());
         self.0.push('\n');
     }
 
-    fn section(&mut self, title: &str, paragraphs: &[String]) {
+    pub(super) fn section(&mut self, title: &str, paragraphs: &[String]) {
         self.line("");
         self.line(title);
         for paragraph in paragraphs {
@@ -106,7 +106,7 @@ impl Page {
     }
 
     /// Lines that begin with `indent`, and further in where one paragraph takes several.
-    fn paragraph(&mut self, indent: &str, text: &str) {
+    pub(super) fn paragraph(&mut self, indent: &str, text: &str) {
         let mut line = indent.to_owned();
         let mut begun = false;
         for word in text.split_whitespace() {

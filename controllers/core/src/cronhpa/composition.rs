@@ -22,6 +22,27 @@ pub enum Standing {
     Inside(Open),
 }
 
+impl Standing {
+    /// The slot that it stands since.
+    pub fn slot(self) -> DateTime<Utc> {
+        match self {
+            Self::Since(slot) => slot,
+            Self::Inside(open) => open.since,
+        }
+    }
+}
+
+/// What a rule's past says about what holds, besides its timing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Past {
+    /// The last slot that is accounted for: it has begun, even if the time is before it.
+    pub handled: Option<DateTime<Utc>>,
+    /// A slot that does not take effect, since it was too late.
+    pub missed: Option<DateTime<Utc>>,
+    /// The one slot of a rule that runs once.
+    pub once: Option<DateTime<Utc>>,
+}
+
 /// A bound and the rule that sets it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bound {
@@ -92,22 +113,13 @@ impl Held {
     }
 }
 
-/// What holds at `instant`. `missed` names, for each rule, a slot that does not take effect.
-pub fn in_force(
-    policy: &Policy,
-    instant: DateTime<Utc>,
-    missed: &BTreeMap<String, DateTime<Utc>>,
-) -> InForce {
-    if policy.suspended {
-        return InForce::default();
-    }
-    let standing: BTreeMap<&str, (&Rule, Standing)> = policy
-        .rules
-        .iter()
-        .filter(|(_, rule)| !rule.suspended)
+/// What holds at `instant`, given the past of the rules that have one.
+pub fn in_force(policy: &Policy, instant: DateTime<Utc>, pasts: &BTreeMap<String, Past>) -> InForce {
+    let acting = policy.rules.iter().filter(|(_, rule)| !policy.suspension_of(rule).covers(instant));
+    let standing: BTreeMap<&str, (&Rule, Standing)> = acting
         .filter_map(|(name, rule)| {
-            let without = missed.get(name).copied();
-            Some((name.as_str(), (rule, standing(rule, instant, &policy.days_off, without)?)))
+            let past = pasts.get(name).copied().unwrap_or_default();
+            Some((name.as_str(), (rule, standing(rule, instant, &policy.days_off, past)?)))
         })
         .collect();
     let (min, min_rules) = compose(&standing, Sets::min);
@@ -118,16 +130,19 @@ pub fn in_force(
     InForce { held, yielded, rules: rules.collect() }
 }
 
-fn standing(
-    rule: &Rule,
-    instant: DateTime<Utc>,
-    days_off: &DaysOff,
-    missed: Option<DateTime<Utc>>,
-) -> Option<Standing> {
+/// Until when the slots of `rule` have begun at `instant`, its ends apart.
+pub fn reach(rule: &Rule, instant: DateTime<Utc>, past: Past) -> DateTime<Utc> {
+    let ahead = instant + rule.lead;
+    past.handled.map_or(ahead, |handled| handled.max(ahead))
+}
+
+fn standing(rule: &Rule, instant: DateTime<Utc>, days_off: &DaysOff, past: Past) -> Option<Standing> {
+    let reach = reach(rule, instant, past);
     match (&rule.timing, rule.sets) {
+        (Timing::Point(_), Sets::Bounds { .. }) if rule.runs_once() => past.once.map(Standing::Since),
         (Timing::Point(schedule), Sets::Bounds { .. }) => {
-            let latest = schedule.latest_working(instant, days_off)?;
-            if Some(latest) != missed {
+            let latest = schedule.latest_working(reach, days_off)?;
+            if Some(latest) != past.missed {
                 return Some(Standing::Since(latest));
             }
             let before = latest - TimeDelta::nanoseconds(1);
@@ -136,9 +151,11 @@ fn standing(
         // Written once when due, and not held.
         (Timing::Point(_), Sets::Count(_)) => None,
         (Timing::Window(window), Sets::Bounds { .. } | Sets::Count(_)) => {
-            let open = match missed {
-                Some(missed) => window.without(missed, instant, days_off),
-                None => window.at(instant, days_off),
+            let open = match (past.once, past.missed) {
+                (Some(once), _) => window.opened(once, instant),
+                (None, _) if rule.runs_once() => None,
+                (None, Some(missed)) => window.without(missed, instant, reach, days_off),
+                (None, None) => window.reaching(instant, reach, days_off),
             };
             open.map(Standing::Inside)
         }

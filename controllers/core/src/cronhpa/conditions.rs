@@ -3,10 +3,11 @@
 //! Responsible for the four conditions and their words. Knows nothing of the wire.
 
 use super::{
-    decide::{Block, Decision},
+    decide::{Block, Decision, all_suspended},
     facts::{Facts, Level, Target},
-    policy::{Aim, Policy},
+    policy::{Aim, Policy, Suspension},
     settle::Outcome,
+    trail::time,
 };
 use crate::conditions::{ConditionKind, Finding};
 
@@ -50,7 +51,7 @@ pub fn findings(
     vec![
         ready(policy, facts, decision, outcome),
         contested(facts, decision),
-        suspended(policy),
+        suspended(policy, decision),
         invalid(policy),
     ]
 }
@@ -81,8 +82,8 @@ fn ready(
     if !policy.faults.is_empty() {
         return not("Invalid", invalid(policy).message);
     }
-    if policy.suspended {
-        return not("Suspended", suspended(policy).message);
+    if policy.is_suspended(decision.instant) {
+        return not("Suspended", suspended(policy, decision).message);
     }
     Finding::new(CronHpaCondition::Ready, true, word(decision), words(policy, decision))
 }
@@ -130,16 +131,25 @@ fn contested(facts: &Facts, decision: &Decision) -> Finding<CronHpaCondition> {
     }
 }
 
-fn suspended(policy: &Policy) -> Finding<CronHpaCondition> {
+fn suspended(policy: &Policy, decision: &Decision) -> Finding<CronHpaCondition> {
     let kind = CronHpaCondition::Suspended;
-    let rules: Vec<_> =
-        policy.rules.iter().filter(|(_, rule)| rule.suspended).map(|(name, _)| name.as_str()).collect();
-    if policy.suspended {
-        Finding::new(kind, true, "Suspended", "spec.suspend is true: no rule acts")
-    } else if rules.is_empty() {
+    if policy.is_suspended(decision.instant) {
+        let words = format!("{}: no rule acts", all_suspended(policy.suspension));
+        return Finding::new(kind, true, "Suspended", words);
+    }
+    let rules = policy.rules.iter().filter(|(_, rule)| rule.suspension.covers(decision.instant));
+    let rules: Vec<_> = rules.map(|(name, rule)| named(name, rule.suspension)).collect();
+    if rules.is_empty() {
         Finding::new(kind, false, "Active", "")
     } else {
         Finding::new(kind, false, "Active", format!("suspended rules: {}", rules.join(", ")))
+    }
+}
+
+fn named(rule: &str, suspension: Suspension) -> String {
+    match suspension {
+        Suspension::Until(end) => format!("{rule} until {}", time(end)),
+        Suspension::Not | Suspension::Always => rule.to_owned(),
     }
 }
 

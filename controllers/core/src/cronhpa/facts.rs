@@ -45,6 +45,10 @@ pub struct RuleMemory {
     pub first_seen: DateTime<Utc>,
     /// The last slot that is accounted for.
     pub last_handled: Option<DateTime<Utc>>,
+    /// When that was. Up to here a window's ends are accounted for, while its starts may be ahead of the time.
+    pub accounted: Option<DateTime<Utc>>,
+    /// The slot that was the last of a rule that runs once.
+    pub once: Option<DateTime<Utc>>,
     /// What became of the last slot.
     pub last: Option<Record>,
     /// What became of all slots since it was first seen.

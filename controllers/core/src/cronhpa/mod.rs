@@ -12,6 +12,10 @@
 //! the larger); in force are the open windows and, for each bound, the latest point rule that sets it. Only slots
 //! that were missed are remembered against this: a slot past its deadline does not take effect.
 //!
+//! A rule may act before its slot (`leadSeconds`): it is in force from then on, and yet known by the slot's own time
+//! everywhere, so that of two rules the later slot counts however early it was acted on. A rule that runs once holds
+//! from the one slot that status remembers, and only from there.
+//!
 //! Counts of point rules are written once, when due. Counts of windows are held like bounds; a point rule that is
 //! due meanwhile changes what is given back at the window's end.
 
@@ -21,6 +25,7 @@ pub mod owner;
 pub mod policy;
 
 pub mod conditions;
+pub mod course;
 pub mod decide;
 pub mod due;
 pub mod hold;

@@ -17,8 +17,8 @@ pub struct Policy {
     pub rules: BTreeMap<String, Rule>,
     /// Days on which no slot takes effect, in each rule's zone.
     pub days_off: DaysOff,
-    /// Whether all rules are suspended.
-    pub suspended: bool,
+    /// Whether and how long all rules are suspended.
+    pub suspension: Suspension,
     /// How many past slots of each rule are kept.
     pub history_limit: usize,
     /// What could not be admitted. The rest goes on without it.
@@ -47,10 +47,35 @@ pub struct Rule {
     pub priority: i32,
     /// How late a slot may take effect. `None`: however late.
     pub deadline: Option<TimeDelta>,
-    /// Whether the rule is suspended.
-    pub suspended: bool,
+    /// How much before its slot the rule acts. A window closes at its end all the same.
+    pub lead: TimeDelta,
+    /// Whether its first slot is its last.
+    pub frequency: Frequency,
+    /// Whether and how long the rule is suspended.
+    pub suspension: Suspension,
     /// Identifies the timing: a rule whose fingerprint changes is a rule that was never seen before.
     pub fingerprint: String,
+}
+
+/// Whether and how long something is suspended. Of two the larger one counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Suspension {
+    /// It is not.
+    Not,
+    /// Until then; what is due at that very instant acts.
+    Until(DateTime<Utc>),
+    /// Until somebody says otherwise.
+    Always,
+}
+
+/// How often a rule acts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Frequency {
+    /// At every slot.
+    Always,
+    /// At the first slot after it was first seen that is not excluded, suspended, missed or failed: once applied, or
+    /// superseded by another rule, it has run. A window opens once and closes.
+    Once,
 }
 
 /// When a rule holds.
@@ -114,16 +139,58 @@ pub struct Fault {
     pub reason: String,
 }
 
-impl Timing {
-    /// The next slot after `instant`.
-    pub fn next_after(&self, instant: DateTime<Utc>) -> Option<DateTime<Utc>> {
+impl Suspension {
+    /// Whether what is due at `instant` is suspended.
+    pub fn covers(self, instant: DateTime<Utc>) -> bool {
         match self {
-            Self::Point(schedule) => schedule.next_after(instant),
-            Self::Window(window) => {
-                let next = [window.start.next_after(instant), window.end.next_after(instant)];
-                next.into_iter().flatten().min()
-            }
+            Self::Not => false,
+            Self::Until(end) => instant < end,
+            Self::Always => true,
         }
+    }
+
+    /// When it ends by itself, if it still covers `instant`.
+    pub fn end_after(self, instant: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        match self {
+            Self::Until(end) if instant < end => Some(end),
+            Self::Not | Self::Until(_) | Self::Always => None,
+        }
+    }
+}
+
+impl Policy {
+    /// Whether all rules are suspended at `instant`.
+    pub fn is_suspended(&self, instant: DateTime<Utc>) -> bool {
+        self.suspension.covers(instant)
+    }
+
+    /// Whether and how long `rule` does not act, be it by itself or with all.
+    pub fn suspension_of(&self, rule: &Rule) -> Suspension {
+        self.suspension.max(rule.suspension)
+    }
+
+    /// When the next suspension ends that covers `instant`.
+    pub fn resumes(&self, instant: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let all = self.rules.values().map(|rule| rule.suspension).chain([self.suspension]);
+        all.filter_map(|suspension| suspension.end_after(instant)).min()
+    }
+}
+
+impl Timing {
+    /// The schedule of the slots that do this to the rule.
+    pub fn schedule(&self, edge: Edge) -> &Schedule {
+        match self {
+            Self::Point(schedule) => schedule,
+            Self::Window(window) if edge == Edge::End => &window.end,
+            Self::Window(window) => &window.start,
+        }
+    }
+}
+
+impl Rule {
+    /// Whether it acts once.
+    pub fn runs_once(&self) -> bool {
+        self.frequency == Frequency::Once
     }
 }
 

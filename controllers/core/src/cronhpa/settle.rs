@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 
 use super::{
     decide::{Decision, Judged},
-    due::Slot,
+    due::{Due, Slot},
     facts::{Counts, Facts, Fate, Memory, Record, RuleMemory},
     policy::{Aim, Policy, Rule},
 };
@@ -46,12 +46,14 @@ pub fn settle(
             && (landed || judged.latest != Fate::Applied || judged.due.latest.is_none())
         {
             account(&mut memory, judged, policy.history_limit, finished);
+            memory.accounted = Some(facts.now);
         }
         memory.history.truncate(policy.history_limit);
         (name.clone(), memory)
     });
     let rules = rules.collect();
-    let hands_off = policy.aim != Aim::FedHpa && (policy.suspended || facts.holder.is_some());
+    let hands_off =
+        policy.aim != Aim::FedHpa && (policy.is_suspended(decision.instant) || facts.holder.is_some());
     if landed {
         let held = if hands_off { facts.memory.held.clone() } else { decision.in_force.held.clone() };
         let reversions = decision.plan.reversions.clone();
@@ -67,6 +69,8 @@ fn first_seen(rule: &Rule, now: DateTime<Utc>) -> RuleMemory {
         fingerprint: rule.fingerprint.clone(),
         first_seen: now,
         last_handled: None,
+        accounted: None,
+        once: None,
         last: None,
         counts: Counts::default(),
         history: Vec::new(),
@@ -75,8 +79,10 @@ fn first_seen(rule: &Rule, now: DateTime<Utc>) -> RuleMemory {
 
 fn account(memory: &mut RuleMemory, judged: &Judged, limit: usize, finished: DateTime<Utc>) {
     let due = &judged.due;
-    memory.last_handled = Some(due.through);
+    // An end may come after a start that was led.
+    memory.last_handled = memory.last_handled.max(Some(due.through));
     memory.counts = memory.counts.plus(tally(judged));
+    memory.once = memory.once.or(ran(judged));
     let records: Vec<Record> = due.newest.iter().map(|slot| record(slot, judged, finished)).collect();
     let missed = memory.last.take().filter(|last| last.fate == Fate::Missed);
     // A missed slot stays in mind until another one takes its place: days off change nothing.
@@ -85,25 +91,27 @@ fn account(memory: &mut RuleMemory, judged: &Judged, limit: usize, finished: Dat
     memory.history = records.into_iter().chain(memory.history.drain(..)).take(limit).collect();
 }
 
+/// The slot of a rule that runs once, if it has run with it.
+fn ran(judged: &Judged) -> Option<DateTime<Utc>> {
+    let is_latest = judged.due.latest.map(|slot| slot.at) == judged.due.once;
+    let fate = if is_latest { judged.latest } else { judged.earlier };
+    judged.due.once.filter(|_| matches!(fate, Fate::Applied | Fate::Superseded))
+}
+
 fn tally(judged: &Judged) -> Counts {
-    let mut counts = Counts { excluded: judged.due.off, ..Counts::default() };
-    if judged.due.latest.is_some() {
+    let Due { off, suspended, working, .. } = judged.due;
+    let mut counts = Counts { excluded: off, suspended, ..Counts::default() };
+    if working > 0 {
         *counts.of(judged.latest) += 1;
-        *counts.of(judged.earlier) += judged.due.working.saturating_sub(1);
+        *counts.of(judged.earlier) += working - 1;
     }
     counts
 }
 
 fn record(slot: &Slot, judged: &Judged, finished: DateTime<Utc>) -> Record {
     let is_latest = judged.due.latest == Some(*slot);
-    let fate = if slot.is_off {
-        Fate::Excluded
-    } else if is_latest {
-        judged.latest
-    } else {
-        judged.earlier
-    };
-    let finished = (fate == Fate::Applied).then_some(finished.max(slot.at));
+    let fate = judged.fate_of(slot);
+    let finished = (fate == Fate::Applied).then_some(finished);
     let note = if is_latest { judged.note.clone() } else { String::new() };
     Record { slot: slot.at, edge: slot.edge, fate, finished, note }
 }

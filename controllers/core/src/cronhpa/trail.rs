@@ -49,6 +49,13 @@ pub enum Step {
         /// Since when and until when.
         standing: Standing,
     },
+    /// A rule acts before its slot.
+    Leads {
+        /// The rule.
+        rule: String,
+        /// The slot.
+        slot: DateTime<Utc>,
+    },
     /// A slot was judged.
     Judged {
         /// The rule.
@@ -105,6 +112,7 @@ impl fmt::Display for Step {
                 write!(f, "{rule} is open since {}", time(open.since))?;
                 open.until.map_or(Ok(()), |until| write!(f, " until {}", time(until)))
             }
+            Self::Leads { rule, slot } => write!(f, "{rule} leads its slot at {}", time(*slot)),
             Self::Judged { rule, slot, fate } => {
                 write!(f, "{rule}, due at {}: {}", time(*slot), fate.as_str())
             }
@@ -138,6 +146,7 @@ impl fmt::Display for Level {
     }
 }
 
-fn time(instant: DateTime<Utc>) -> String {
+/// An instant as it is told.
+pub(super) fn time(instant: DateTime<Utc>) -> String {
     instant.format("%Y-%m-%dT%H:%M:%SZ").to_string()
 }

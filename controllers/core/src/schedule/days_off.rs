@@ -36,9 +36,20 @@ impl DaysOff {
         if first > last {
             return Err(BadDates::Backwards(text.to_owned()));
         }
-        self.spans.push((first, last));
-        self.merge();
+        self.include([(first, last)]);
         Ok(())
+    }
+
+    /// Adds spans from a first to a last date, all at once. One that ends before it begins adds nothing.
+    pub fn include(&mut self, spans: impl IntoIterator<Item = (NaiveDate, NaiveDate)>) {
+        self.spans.extend(spans.into_iter().filter(|(first, last)| first <= last));
+        self.merge();
+    }
+
+    /// The spans that touch the days from `first` to `last`, as they are written in dates and ranges.
+    pub fn written(&self, first: NaiveDate, last: NaiveDate) -> impl Iterator<Item = String> {
+        let there = self.spans().filter(move |(begin, end)| *begin <= last && *end >= first);
+        there.map(|(begin, end)| if begin == end { begin.to_string() } else { format!("{begin}/{end}") })
     }
 
     /// The dates as spans from a first to a last date, in order; no two of them touch.

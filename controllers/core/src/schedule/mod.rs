@@ -23,7 +23,7 @@ mod zone;
 pub use self::{
     days_off::{BadDates, DaysOff},
     pattern::{BadSchedule, Pattern},
-    slots::{Schedule, Slots},
+    slots::{Schedule, Shift, Slots},
     window::{Open, Window},
     zone::{BadZone, Moment, Zone},
 };

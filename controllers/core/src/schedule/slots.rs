@@ -26,6 +26,17 @@ pub struct Schedule {
     zone: Zone,
 }
 
+/// What a shift of the clock does to a slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shift {
+    /// The clock skips its time: it falls on the first instant after the gap.
+    Skipped,
+    /// The clock shows its time twice, and this is the first.
+    FirstPass,
+    /// The clock shows its time twice, and this is the second.
+    SecondPass,
+}
+
 /// Slots in a span of time, oldest first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Slots {
@@ -44,6 +55,18 @@ impl Schedule {
     /// The zone.
     pub fn zone(&self) -> Zone {
         self.zone
+    }
+
+    /// What a shift of the clock does to a slot, if it does something.
+    pub fn shift(&self, slot: DateTime<Utc>) -> Option<Shift> {
+        let wall = self.zone.wall(slot);
+        match self.zone.place(wall) {
+            Moment::Twice { first, .. } if slot == first => Some(Shift::FirstPass),
+            Moment::Twice { .. } => Some(Shift::SecondPass),
+            Moment::Once(_) | Moment::Skipped { .. } => {
+                (self.pattern.from(wall) != Some(wall)).then_some(Shift::Skipped)
+            }
+        }
     }
 
     /// The first slot after `instant`. `None` past the year 5000.
@@ -90,6 +113,18 @@ impl Schedule {
                 return Some(slot);
             };
             until = self.zone.start_of(first) - TimeDelta::nanoseconds(1);
+        }
+    }
+
+    /// The first slot after `instant` that is on no day off.
+    pub fn next_working(&self, instant: DateTime<Utc>, days_off: &DaysOff) -> Option<DateTime<Utc>> {
+        let mut after = instant;
+        loop {
+            let slot = self.next_after(after)?;
+            let Some((_, last)) = days_off.span_of(self.zone.day_of(slot)) else {
+                return Some(slot);
+            };
+            after = self.zone.start_of(next_day(last)) - TimeDelta::nanoseconds(1);
         }
     }
 

@@ -30,18 +30,33 @@ pub struct Open {
 impl Window {
     /// The window that is open at `instant`: opened at or before it, closed after it.
     pub fn at(&self, instant: DateTime<Utc>, days_off: &DaysOff) -> Option<Open> {
-        let since = self.start.latest_working(instant, days_off)?;
-        let until = self.end.next_after(since);
-        until.is_none_or(|end| instant < end).then_some(Open { since, until })
+        self.reaching(instant, instant, days_off)
     }
 
-    /// The window that would be open at `instant` without the start at `start`.
-    pub fn without(&self, start: DateTime<Utc>, instant: DateTime<Utc>, days_off: &DaysOff) -> Option<Open> {
-        let open = self.at(instant, days_off)?;
+    /// The window that is open at `instant` if starts until `reach`, which is not before it, have opened already.
+    pub fn reaching(&self, instant: DateTime<Utc>, reach: DateTime<Utc>, days_off: &DaysOff) -> Option<Open> {
+        self.opened(self.start.latest_working(reach, days_off)?, instant)
+    }
+
+    /// The window that the start at `start` opened, if it is still open at `instant`.
+    pub fn opened(&self, start: DateTime<Utc>, instant: DateTime<Utc>) -> Option<Open> {
+        let until = self.end.next_after(start);
+        until.is_none_or(|end| instant < end).then_some(Open { since: start, until })
+    }
+
+    /// As [`reaching`](Self::reaching), without the start at `start`.
+    pub fn without(
+        &self,
+        start: DateTime<Utc>,
+        instant: DateTime<Utc>,
+        reach: DateTime<Utc>,
+        days_off: &DaysOff,
+    ) -> Option<Open> {
+        let open = self.reaching(instant, reach, days_off)?;
         if open.since != start {
             return Some(open);
         }
-        let before = self.at(start - TimeDelta::nanoseconds(1), days_off)?;
-        before.until.is_none_or(|end| instant < end).then_some(before)
+        let before = self.start.latest_working(start - TimeDelta::nanoseconds(1), days_off)?;
+        self.opened(before, instant)
     }
 }

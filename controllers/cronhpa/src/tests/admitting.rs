@@ -1,6 +1,6 @@
 //! What is admitted, and what is said of the rest.
 
-use fedscaler_core::cronhpa::policy::{Aim, Sets};
+use fedscaler_core::cronhpa::policy::{Aim, Sets, Suspension};
 use serde_json::json;
 
 use super::*;
@@ -22,7 +22,7 @@ fn a_wire_object_becomes_a_policy() {
     let morning = &policy.rules["morning"];
     assert_eq!(morning.sets, Sets::Bounds { min: Some(40), max: Some(80) });
     assert_eq!((morning.priority, morning.deadline.unwrap().num_seconds()), (3, 600));
-    assert!(policy.rules["launch"].suspended);
+    assert_eq!(policy.rules["launch"].suspension, Suspension::Always);
     assert_eq!(policy.days_off.spans().count(), 1);
 }
 
@@ -97,7 +97,9 @@ fn an_object_that_is_being_deleted_has_no_rules_left() {
     object.spec.suspend = true;
     object.metadata.deletion_timestamp = Some(fedscaler_runtime::time::to_wire(at("2026-03-02T12:00:00Z")));
     let admitted = admit(&object).unwrap();
-    assert!(admitted.leaving && admitted.policy.rules.is_empty() && !admitted.policy.suspended);
+    assert!(
+        admitted.leaving && admitted.policy.rules.is_empty() && admitted.policy.suspension == Suspension::Not
+    );
     object.metadata.namespace = None;
     assert_eq!(admit(&object).unwrap_err(), Refusal::NoNamespace);
 }

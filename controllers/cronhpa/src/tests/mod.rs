@@ -1,6 +1,7 @@
 //! The controller on an in-memory API server, under paused time.
 
 mod admitting;
+mod calendars;
 mod crash;
 mod parts;
 mod scenes;
@@ -21,12 +22,14 @@ use fedscaler_runtime::{
 use fedscaler_sandbox::{
     apiserver::{
         ApiServer,
-        kinds::{DEPLOYMENTS, HORIZONTAL_POD_AUTOSCALERS, Kind},
+        kinds::{CONFIG_MAPS, DEPLOYMENTS, HORIZONTAL_POD_AUTOSCALERS, Kind},
     },
     clock::{Clock, TokioClock},
     fault::Faults,
 };
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use k8s_openapi::{
+    api::core::v1::ConfigMap, apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
+};
 use kube::{
     Api, Client,
     api::{DeleteParams, Patch, PatchParams, PostParams},
@@ -124,6 +127,28 @@ impl Stage {
                 "spec": {"minReplicas": 2, "maxReplicas": 30, "scaleTargetRef": deployment()},
             }),
         );
+    }
+
+    /// Makes or changes the calendar `holidays`, with the label by which it is followed.
+    pub(super) fn set_calendar(&self, text: &str) {
+        let local = self.server.local("kubectl");
+        let labels = json!({"autoscaling.fedscaler.io/calendar": "true"});
+        let meta = json!({"name": "holidays", "namespace": "default", "labels": labels});
+        let object = json!({"metadata": meta, "data": {"holidays.ics": text}});
+        match local.get(&CONFIG_MAPS, "default", "holidays") {
+            Some(there) => {
+                let mut there = there.as_ref().clone();
+                there["data"] = object["data"].clone();
+                local.update(&CONFIG_MAPS, there).map(|_| ())
+            }
+            None => local.create(&CONFIG_MAPS, object).map(|_| ()),
+        }
+        .unwrap();
+    }
+
+    pub(super) async fn delete_calendar(&self) {
+        let api: Api<ConfigMap> = Api::default_namespaced(self.user.clone());
+        api.delete("holidays", &DeleteParams::default()).await.unwrap();
     }
 
     pub(super) fn api(&self) -> Api<CronHpa> {

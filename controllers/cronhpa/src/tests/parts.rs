@@ -41,11 +41,15 @@ fn rule_memory() -> impl Strategy<Value = RuleMemory> {
         failed,
     });
     let history = prop::collection::vec(record(), 0..3);
-    (instant(), prop::option::of(instant()), prop::option::of(record()), counts, history).prop_map(
-        |(first_seen, last_handled, last, counts, history)| RuleMemory {
+    let maybe = || prop::option::of(instant());
+    let times = (instant(), maybe(), maybe(), maybe());
+    (times, prop::option::of(record()), counts, history).prop_map(
+        |((first_seen, last_handled, accounted, once), last, counts, history)| RuleMemory {
             fingerprint: "00ff".to_owned(),
             first_seen,
             last_handled,
+            accounted,
+            once,
             last,
             counts,
             history,
@@ -83,7 +87,7 @@ proptest! {
         for (aim, target) in [(Aim::Hpa, hpa()), (Aim::Workload, deployment())] {
             let admitted = admit(&cron_hpa(&target, &json!([]))).unwrap();
             let mut status = fedscaler_crds::CronHpaStatus::default();
-            remember(&mut status, &memory, aim);
+            remember(&mut status, &memory, aim, &admitted.target);
             let read: fedscaler_crds::CronHpaStatus =
                 serde_json::from_value(serde_json::to_value(&status).unwrap()).unwrap();
             prop_assert_eq!(&recall(&read, &admitted), &memory);

@@ -293,15 +293,141 @@ async fn a_write_that_is_refused_past_its_deadline_is_missed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_remembered_of_a_former_target_is_not_given_to_the_next() {
+async fn a_target_that_is_left_inside_a_window_gets_back_what_it_had_before_the_next_one_is_touched() {
+    for suspended in [false, true] {
+        let mut stage = Stage::new().await;
+        stage.create_hpa("api");
+        stage.apply(&office(&hpa())).await;
+        stage.start();
+        stage.until("2026-03-02T13:00:05Z").await;
+        assert_eq!(stage.bounds(), (10, 30));
+        stage.kill().await;
+        let rules =
+            json!([{"name": "office", "start": "0 13 * * *", "end": "0 15 * * *", "targetReplicas": 5}]);
+        let mut next = cron_hpa(&deployment(), &rules);
+        next.spec.suspend = suspended;
+        stage.apply(&next).await;
+        stage.restart().await;
+        stage.until("2026-03-02T13:30:00Z").await;
+        assert_eq!(stage.bounds(), (2, 30));
+        let base = stage.seen().status.unwrap().base;
+        let of = base.as_ref().and_then(|base| base.target.as_ref()).map(|target| target.kind.clone());
+        let expected = if suspended { (3, None) } else { (5, Some("Deployment".to_owned())) };
+        assert_eq!((stage.count(), of), expected);
+        assert!(
+            stage.events().iter().any(|event| event.starts_with("TargetChanged")),
+            "{:?}",
+            stage.events()
+        );
+        stage.delete().await;
+        stage.until("2026-03-02T13:31:00Z").await;
+        assert_eq!((stage.object("hours"), stage.count()), (None, 3));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_target_that_waits_for_what_it_had_is_still_held_against_others() {
     let mut stage = Stage::new().await;
     stage.create_hpa("api");
     stage.apply(&office(&hpa())).await;
     stage.start();
     stage.until("2026-03-02T13:00:05Z").await;
-    let rules = json!([{"name": "office", "schedule": "0 14 * * *", "targetReplicas": 5}]);
-    stage.apply(&cron_hpa(&deployment(), &rules)).await;
+    stage.faults.answer(
+        Which::of(Method::PATCH, "horizontalpodautoscalers"),
+        StatusCode::SERVICE_UNAVAILABLE,
+        5,
+    );
+    let mut younger = office(&hpa());
+    younger.metadata.name = Some("a-younger".to_owned());
+    stage.apply(&younger).await;
+    stage
+        .apply(&cron_hpa(
+            &deployment(),
+            &json!([{"name": "a", "schedule": "0 14 * * *", "targetReplicas": 5}]),
+        ))
+        .await;
     stage.until("2026-03-02T13:30:00Z").await;
-    assert_eq!((stage.count(), stage.seen().status.unwrap().base), (3, None));
-    assert!(stage.events().iter().any(|event| event.starts_with("TargetChanged")), "{:?}", stage.events());
+    let seen: CronHpa = serde_json::from_value(stage.object("a-younger").unwrap().as_ref().clone()).unwrap();
+    let base = seen.status.unwrap().base.unwrap();
+    assert_eq!((stage.bounds(), base.min_replicas), ((10, 30), Some(2)), "it took over what was given back");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_zone_that_is_changed_inside_a_window_is_another_window() {
+    let mut stage = Stage::new().await;
+    stage.create_hpa("api");
+    let mut object = office(&hpa());
+    stage.apply(&object).await;
+    stage.start();
+    stage.until("2026-03-02T13:00:05Z").await;
+    object.spec.time_zone = "Asia/Tokyo".to_owned();
+    stage.apply(&object).await;
+    stage.until("2026-03-02T13:01:00Z").await;
+    assert_eq!(
+        (stage.bounds(), stage.seen().status.unwrap().base),
+        ((2, 30), None),
+        "in Tokyo it is evening"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rule_that_is_renamed_inside_its_window_goes_on_holding_and_is_a_new_rule() {
+    let mut stage = Stage::new().await;
+    stage.create_hpa("api");
+    let mut object = office(&hpa());
+    stage.apply(&object).await;
+    stage.start();
+    stage.until("2026-03-02T13:00:05Z").await;
+    object.spec.rules[0].name = "desk".to_owned();
+    stage.apply(&object).await;
+    stage.until("2026-03-02T13:01:00Z").await;
+    assert_eq!(
+        (stage.bounds(), stage.seen().status.unwrap().base.unwrap().min_replicas),
+        ((10, 30), Some(2))
+    );
+    assert_eq!((stage.rule("desk").counts.applied, stage.seen().status.unwrap().rules.len()), (0, 1));
+    stage.until("2026-03-02T15:00:05Z").await;
+    assert_eq!(stage.bounds(), (2, 30));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_suspended_until_a_time_wakes_by_itself() {
+    let mut stage = Stage::new().await;
+    stage.create_fed_hpa();
+    let mut object = office(&fed_hpa());
+    object.spec.suspend_until = Some(fedscaler_runtime::time::to_wire(at("2026-03-02T13:30:00Z")));
+    stage.apply(&object).await;
+    stage.start();
+    stage.until("2026-03-02T13:29:59Z").await;
+    assert_eq!(stage.seen().status.unwrap().active, None);
+    let message = "spec.suspendUntil is 2026-03-02T13:30:00Z: no rule acts";
+    assert_eq!(stage.condition("Suspended"), ("True Suspended".to_owned(), message.to_owned()));
+    stage.until("2026-03-02T13:30:02Z").await;
+    assert_eq!(stage.seen().status.unwrap().active.unwrap().min_replicas, Some(10));
+    assert_eq!(
+        (stage.condition("Suspended").0, stage.rule("office").counts.suspended),
+        ("False Active".to_owned(), 1)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rule_that_leads_its_slot_and_runs_once_says_so() {
+    let mut stage = Stage::new().await;
+    let rule = json!({"name": "batch", "schedule": "30 13 * * *", "targetReplicas": 12, "leadSeconds": 600, "runOnce": true});
+    stage.apply(&cron_hpa(&deployment(), &json!([rule]))).await;
+    stage.start();
+    stage.until("2026-03-02T13:19:59Z").await;
+    let waiting = stage.rule("batch");
+    let times = [waiting.next_slot_time, waiting.next_action_time]
+        .map(|time| fedscaler_runtime::time::from_wire(&time.unwrap()));
+    assert_eq!(times, [at("2026-03-02T13:30:00Z"), at("2026-03-02T13:20:00Z")]);
+    assert_eq!(stage.count(), 3);
+    stage.until("2026-03-02T13:20:02Z").await;
+    assert_eq!(stage.count(), 12);
+    stage.restart().await;
+    stage.until("2026-03-04T13:31:00Z").await;
+    let rule = stage.rule("batch");
+    assert_eq!((rule.counts.applied, rule.last_slot.unwrap().lateness_seconds), (1, Some(0)));
+    let once = fedscaler_runtime::time::from_wire(&rule.once_slot_time.unwrap());
+    assert_eq!((once, rule.next_slot_time), (at("2026-03-02T13:30:00Z"), None));
 }

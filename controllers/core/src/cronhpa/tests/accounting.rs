@@ -120,10 +120,10 @@ fn what_falls_due_while_suspended_is_recorded_and_what_holds_afterwards_holds() 
     let mut world =
         World::new(policy(Aim::FedHpa, [("morning", point("0 9 * * *", bounds(40, None)))]), None);
     world.run("2026-03-01T23:00:00Z");
-    world.policy.suspended = true;
+    world.policy.suspension = Suspension::Always;
     assert_eq!(numbers(&world.run("2026-03-02T10:00:00Z")), (None, None));
     assert_eq!(last(&world, "morning").1, Fate::Suspended);
-    world.policy.suspended = false;
+    world.policy.suspension = Suspension::Not;
     assert_eq!(numbers(&world.run("2026-03-02T11:00:00Z")), (Some(40), None));
     assert_eq!(counts(&world, "morning"), Counts { suspended: 1, ..Counts::default() });
 }
@@ -203,23 +203,29 @@ fn a_year_without_a_controller_of_a_rule_of_every_second_is_counted_and_not_walk
 }
 
 /// Rules of all kinds; what they are does not matter here, only how many slots they have.
-fn rules() -> impl Strategy<Value = Vec<Rule>> {
+pub(super) fn rules() -> impl Strategy<Value = Vec<Rule>> {
     let minute = prop_oneof![Just("*/20"), Just("0"), Just("30"), Just("15,45")];
     let hour = prop_oneof![Just("*"), Just("9"), Just("22"), Just("*/6"), Just("0,12")];
     let text = (minute, hour).prop_map(|(minute, hour)| format!("{minute} {hour} * * *"));
     let sets = (prop::option::of(1..50_u32), 50..99_u32).prop_map(|(min, max)| bounds(min, max));
-    let one =
-        (text.clone(), prop::option::of(text), sets, -1..2_i32).prop_map(|(one, other, sets, priority)| {
+    let lead = prop_oneof![3 => Just(0), 1 => Just(900), 1 => Just(5400)];
+    let frequency = prop::sample::select(vec![Frequency::Always, Frequency::Always, Frequency::Once]);
+    let resumes = prop::option::weighted(0.3, 0..4320_i64);
+    let one = (text.clone(), prop::option::of(text), sets, -1..2_i32, lead, frequency, resumes).prop_map(
+        |(one, other, sets, priority, lead, frequency, resumes)| {
             let rule = match other {
                 Some(end) => window(&one, &end, sets),
                 None => point(&one, sets),
             };
-            rule.priority(priority)
-        });
+            let end = |minutes| at("2026-03-01T00:00:00Z") + TimeDelta::minutes(minutes);
+            let suspension = resumes.map_or(Suspension::Not, |minutes| Suspension::Until(end(minutes)));
+            Rule { frequency, suspension, ..rule.priority(priority).lead(lead) }
+        },
+    );
     prop::collection::vec(one, 1..4)
 }
 
-fn named(aim: Aim, rules: Vec<Rule>) -> Policy {
+pub(super) fn named(aim: Aim, rules: Vec<Rule>) -> Policy {
     let rules = rules.into_iter().enumerate().map(|(index, rule)| (format!("rule-{index}"), rule)).collect();
     Policy { rules, days_off: days_off("2026-03-03"), ..policy(aim, []) }
 }
@@ -244,7 +250,7 @@ proptest! {
             let mut now = start;
             always.reconcile(start, Life::Lives);
             seldom.reconcile(start, Life::Lives);
-            while let Some((next, _)) = decide(&always.policy, &always.facts(now)).next_slot() {
+            while let Some(next) = decide(&always.policy, &always.facts(now)).wake_up() {
                 if next > minute(4320) {
                     break;
                 }
@@ -264,6 +270,8 @@ proptest! {
                 prop_assert_eq!(one.counts.total(), slots(rule, start, minute(4320)), "{}", name);
                 prop_assert_eq!(other.counts.total(), one.counts.total());
                 prop_assert_eq!(other.counts.excluded, one.counts.excluded);
+                prop_assert_eq!(other.counts.suspended, one.counts.suspended);
+                prop_assert_eq!(other.once, one.once);
             }
         }
     }
@@ -286,14 +294,32 @@ proptest! {
     }
 }
 
-/// All slots of a rule in a span, walked one by one.
+/// All slots of a rule that are due by `until`, walked one by one.
 fn slots(rule: &Rule, after: DateTime<Utc>, until: DateTime<Utc>) -> u64 {
-    let all = |schedule: &Schedule| {
+    let all = |schedule: &Schedule, until: DateTime<Utc>| {
         let walked = std::iter::successors(schedule.next_after(after), |slot| schedule.next_after(*slot));
-        u64::try_from(walked.take_while(|slot| *slot <= until).count()).unwrap()
+        walked.take_while(|slot| *slot <= until).collect::<Vec<_>>()
     };
-    match &rule.timing {
-        Timing::Point(schedule) => all(schedule),
-        Timing::Window(window) => all(&window.start) + all(&window.end),
+    let (begins, resumes) = match (&rule.timing, rule.suspension) {
+        (Timing::Point(schedule), Suspension::Until(end)) => (schedule, end),
+        (Timing::Window(window), Suspension::Until(end)) => (&window.start, end),
+        (Timing::Point(schedule), _) => (schedule, after),
+        (Timing::Window(window), _) => (&window.start, after),
+    };
+    let is_off = |slot: DateTime<Utc>| slot.date_naive() == "2026-03-03".parse().unwrap();
+    let ahead = until + rule.lead;
+    let mut begins = all(begins, ahead);
+    if until < resumes {
+        begins.retain(|slot| *slot < resumes);
     }
+    let runs = begins.iter().copied().find(|slot| *slot >= resumes && !is_off(*slot));
+    let runs = runs.filter(|_| rule.frequency == Frequency::Once);
+    begins.retain(|slot| runs.is_none_or(|last| *slot <= last));
+    let mut ends = match &rule.timing {
+        Timing::Point(_) => Vec::new(),
+        Timing::Window(window) => all(&window.end, until),
+    };
+    let closes = runs.and_then(|runs| ends.iter().copied().find(|end| *end > runs));
+    ends.retain(|end| closes.is_none_or(|last| *end <= last));
+    u64::try_from(begins.len() + ends.len()).unwrap()
 }

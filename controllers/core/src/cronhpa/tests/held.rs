@@ -116,7 +116,7 @@ fn a_rule_that_is_deleted_or_suspended_inside_its_window_gives_back() {
         let mut world = office();
         world.run("2026-03-02T08:00:00Z");
         if suspend {
-            world.policy.rules.get_mut("office").unwrap().suspended = true;
+            world.policy.rules.get_mut("office").unwrap().suspension = Suspension::Always;
         } else {
             world.policy.rules.clear();
         }
@@ -129,10 +129,10 @@ fn a_rule_that_is_deleted_or_suspended_inside_its_window_gives_back() {
 fn a_suspended_object_keeps_its_hands_off_and_remembers_what_to_give_back() {
     let mut world = office();
     world.run("2026-03-02T08:00:00Z");
-    world.policy.suspended = true;
+    world.policy.suspension = Suspension::Always;
     world.run("2026-03-02T20:00:00Z");
     assert_eq!(world.level, Some(Level { min: 10, max: 30 }));
-    world.policy.suspended = false;
+    world.policy.suspension = Suspension::Not;
     world.run("2026-03-02T21:00:00Z");
     assert_eq!(world.level, Some(BASE));
 }

@@ -2,7 +2,11 @@
 
 mod accounting;
 mod composed;
+mod course;
 mod held;
+mod led;
+mod once;
+mod suspended;
 mod told;
 
 use std::collections::BTreeMap;
@@ -12,7 +16,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::{
     decide::{Decision, decide},
     facts::{Facts, Level, Memory, Target, Writers},
-    policy::{Aim, Policy, Rule, Sets, Timing, fingerprint},
+    policy::{Aim, Frequency, Policy, Rule, Sets, Suspension, Timing, fingerprint},
     settle::{Outcome, before_write, settle},
 };
 use crate::schedule::{DaysOff, Pattern, Schedule, Window};
@@ -40,7 +44,16 @@ pub(super) fn window(start: &str, end: &str, sets: Sets) -> Rule {
 
 fn rule(timing: Timing, sets: Sets, texts: &[&str]) -> Rule {
     let fingerprint = fingerprint(texts.iter().copied());
-    Rule { timing, sets, priority: 0, deadline: None, suspended: false, fingerprint }
+    Rule {
+        timing,
+        sets,
+        priority: 0,
+        deadline: None,
+        lead: TimeDelta::zero(),
+        frequency: Frequency::Always,
+        suspension: Suspension::Not,
+        fingerprint,
+    }
 }
 
 impl Rule {
@@ -51,11 +64,24 @@ impl Rule {
     pub(super) fn deadline(self, seconds: i64) -> Self {
         Self { deadline: Some(TimeDelta::seconds(seconds)), ..self }
     }
+
+    pub(super) fn lead(self, seconds: i64) -> Self {
+        Self { lead: TimeDelta::seconds(seconds), ..self }
+    }
+
+    pub(super) fn once(self) -> Self {
+        Self { frequency: Frequency::Once, ..self }
+    }
+
+    pub(super) fn suspended_until(self, end: &str) -> Self {
+        Self { suspension: Suspension::Until(at(end)), ..self }
+    }
 }
 
 pub(super) fn policy<const N: usize>(aim: Aim, rules: [(&str, Rule); N]) -> Policy {
     let rules: BTreeMap<_, _> = rules.into_iter().map(|(name, rule)| (name.to_owned(), rule)).collect();
-    Policy { aim, rules, days_off: DaysOff::NONE, suspended: false, history_limit: 5, faults: Vec::new() }
+    let (days_off, suspension) = (DaysOff::NONE, Suspension::Not);
+    Policy { aim, rules, days_off, suspension, history_limit: 5, faults: Vec::new() }
 }
 
 pub(super) fn days_off(date: &str) -> DaysOff {

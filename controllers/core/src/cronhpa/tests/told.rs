@@ -14,7 +14,7 @@ fn story(world: &mut World, from: &str, until: &str) -> String {
         for line in decision.trail.lines() {
             writeln!(story, "  {line}").unwrap();
         }
-        let Some((next, _)) = decision.next_slot() else { break };
+        let Some(next) = decision.wake_up() else { break };
         now = next;
     }
     story
@@ -57,6 +57,55 @@ fn a_day_of_bounds_for_a_fedhpa() {
       min 4 by night
       max 20 by night
       launch, due at 2026-03-02T23:00:00Z: Applied
+    ");
+}
+
+fn in_paris(text: &str) -> Schedule {
+    Schedule::new(Pattern::parse(text).unwrap(), "Europe/Paris".parse().unwrap())
+}
+
+/// A fixed time, a window and an interval, all in the hour that a shift of the clock takes or gives.
+fn night_in_paris() -> World {
+    let window = Window { start: in_paris("15 2 * * *"), end: in_paris("45 2 * * *") };
+    let rules = [
+        ("fixed", rule(Timing::Point(in_paris("30 2 * * *")), bounds(5, None), &["30 2"])),
+        ("window", rule(Timing::Window(window), bounds(None, 50), &["15 2", "45 2"])),
+        ("interval", rule(Timing::Point(in_paris("*/40 2 * * *")), bounds(7, None), &["*/40 2"])),
+    ];
+    World::new(policy(Aim::FedHpa, rules), None)
+}
+
+/// Only what became of slots.
+fn fates(story: &str) -> String {
+    let fates = story.lines().filter(|line| line.contains(", due at "));
+    fates.flat_map(|line| [line.trim(), "\n"]).collect()
+}
+
+#[test]
+fn the_night_in_which_the_clock_is_put_forward() {
+    let told = story(&mut night_in_paris(), "2026-03-28T12:00:00Z", "2026-03-30T00:50:00Z");
+    insta::assert_snapshot!(fates(&told), @r"
+    fixed, due at 2026-03-29T01:00:00Z: Applied
+    window, due at 2026-03-29T01:00:00Z: Applied
+    interval, due at 2026-03-30T00:00:00Z: Applied
+    window, due at 2026-03-30T00:15:00Z: Applied
+    fixed, due at 2026-03-30T00:30:00Z: Applied
+    interval, due at 2026-03-30T00:40:00Z: Applied
+    window, due at 2026-03-30T00:45:00Z: Applied
+    ");
+}
+
+#[test]
+fn the_night_in_which_the_clock_is_put_back() {
+    let told = story(&mut night_in_paris(), "2026-10-24T12:00:00Z", "2026-10-25T02:00:00Z");
+    insta::assert_snapshot!(fates(&told), @r"
+    interval, due at 2026-10-25T00:00:00Z: Applied
+    window, due at 2026-10-25T00:15:00Z: Applied
+    fixed, due at 2026-10-25T00:30:00Z: Applied
+    interval, due at 2026-10-25T00:40:00Z: Applied
+    window, due at 2026-10-25T00:45:00Z: Applied
+    interval, due at 2026-10-25T01:00:00Z: Applied
+    interval, due at 2026-10-25T01:40:00Z: Applied
     ");
 }
 
@@ -112,7 +161,7 @@ fn the_conditions_say_in_plain_words_how_it_stands() {
     tell(&world.policy, &Facts { target: Target::Missing, ..facts.clone() }, &Outcome::Done);
     let faults = vec![Fault { rule: Some("lunch".to_owned()), reason: "no date matches".to_owned() }];
     tell(&Policy { faults, ..world.policy.clone() }, &facts, &Outcome::Done);
-    tell(&Policy { suspended: true, ..world.policy.clone() }, &facts, &Outcome::Done);
+    tell(&Policy { suspension: Suspension::Always, ..world.policy.clone() }, &facts, &Outcome::Done);
     insta::assert_snapshot!(story, @r"
     Ready=True InForce in force: office; an HPA here bounds each member cluster by itself, not the total: for the total use a FedHPA
     Contested=False Uncontested
