@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use fedscaler_crds::{CronHpa, FedHpa};
+use fedscaler_karmada::caches::Watches;
 use fedscaler_runtime::{
     clock::SharedClock,
     heartbeat::Heartbeat,
@@ -43,6 +44,7 @@ impl Suite {
             Watch::<FedHpa>::of(Api::all(self.client.clone())).start(&self.readiness, &self.metrics);
         let cron_hpas =
             Watch::<CronHpa>::of(Api::all(self.client.clone())).start(&self.readiness, &self.metrics);
+        let karmada = Watches::start(&self.client, &self.readiness, &self.metrics);
         self.metrics.tell_leader(&self.term)?;
         let fed = fedscaler_fedhpa::run(
             fedscaler_fedhpa::Setup {
@@ -53,6 +55,7 @@ impl Suite {
                 readiness: self.readiness.clone(),
                 fed_hpas: fed_hpas.clone(),
                 cron_hpas: cron_hpas.clone(),
+                karmada: karmada.clone(),
                 instance: self.instance.clone(),
             },
             shutdown.clone().requested(),
@@ -67,6 +70,7 @@ impl Suite {
                 readiness: self.readiness,
                 fed_hpas,
                 cron_hpas,
+                karmada: karmada.view(),
                 instance: self.instance,
             },
             shutdown.requested(),

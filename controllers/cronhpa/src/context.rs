@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use fedscaler_crds::{CronHpa, FedHpa};
-use fedscaler_karmada::plane::ControlPlane;
+use fedscaler_karmada::{caches::View, plane::ControlPlane};
 use fedscaler_runtime::{clock::SharedClock, events::EventWriter, leadership::Term, watch::Cache};
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use kube::Client;
@@ -31,6 +31,8 @@ pub struct Context {
     pub fed_hpas: Cache<FedHpa>,
     /// All HPAs of the control plane as last seen, without their status.
     pub hpas: Cache<HorizontalPodAutoscaler>,
+    /// What members were last seen to have.
+    pub karmada: View,
     /// Calendars of days off.
     pub calendars: Calendars,
     /// When whom to wake.

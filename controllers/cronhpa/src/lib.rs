@@ -14,6 +14,7 @@ pub mod finalizer;
 pub mod memory;
 pub mod metrics;
 pub mod observe;
+pub mod readiness;
 pub mod reconcile;
 pub mod report;
 pub mod wakes;

@@ -3,6 +3,7 @@
 //! Responsible for reading a decision's memory out of a status and for writing it back: what goes in comes out.
 //! Knows nothing of what it is remembered for.
 
+use chrono::TimeDelta;
 use fedscaler_core::cronhpa::{
     composition::{Bound, Held},
     facts::{Base, Counts, Fate, Level, Memory, Pending, Record, RuleMemory},
@@ -85,6 +86,9 @@ fn recall_record(record: &SlotRecord) -> Record {
             SlotResult::Failed => Fate::Failed,
         },
         finished: record.finished_time.as_ref().map(from_wire),
+        ready: record.ready_after_seconds.and_then(|seconds| {
+            from_wire(&record.slot_time).checked_add_signed(TimeDelta::try_seconds(seconds)?)
+        }),
         note: record.message.clone(),
     }
 }
@@ -174,6 +178,7 @@ fn remember_record(record: &Record) -> SlotRecord {
         },
         lateness_seconds: record.finished.map(|finished| (finished - record.slot).num_seconds().max(0)),
         finished_time: record.finished.map(to_wire),
+        ready_after_seconds: record.ready.map(|ready| (ready - record.slot).num_seconds()),
         message: record.note.chars().take(1024).collect(),
     }
 }

@@ -22,12 +22,16 @@ use prometheus::{Histogram, HistogramOpts, IntCounterVec, Opts};
 pub struct CronHpaMetrics {
     slots: IntCounterVec,
     lateness: Histogram,
+    ready: Histogram,
 }
 
 const RULE: &[&str] = &["target_namespace", "cronhpa", "rule"];
 
 /// Seconds, from in time to a lost day.
 const LATENESS: [f64; 12] = [0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0, 86_400.0];
+
+/// Seconds, from pods that were there to nodes that had to be bought.
+const READY: [f64; 10] = [10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1200.0, 1800.0, 3600.0];
 
 impl CronHpaMetrics {
     /// Registers all of `cronhpa_*`.
@@ -44,12 +48,20 @@ impl CronHpaMetrics {
                 )
                 .buckets(LATENESS.to_vec()),
             )?,
+            ready: Histogram::with_opts(
+                HistogramOpts::new(
+                    "cronhpa_ready_seconds",
+                    "From when a slot took effect to as many replicas being ready as its rule asks for.",
+                )
+                .buckets(READY.to_vec()),
+            )?,
         };
         for fate in Fate::ALL {
             this.slots.with_label_values(&[fate.as_str()]);
         }
         metrics.register(this.slots.clone())?;
         metrics.register(this.lateness.clone())?;
+        metrics.register(this.ready.clone())?;
         metrics.register(rules(cache)?)?;
         metrics.register(conditions(cache)?)?;
         Ok(this)
@@ -63,12 +75,15 @@ impl CronHpaMetrics {
             for (fate, more) in difference(counted, rule.counts) {
                 self.slots.with_label_values(&[fate.as_str()]).inc_by(more);
             }
-            if before.and_then(|before| before.last_slot.as_ref()) != rule.last_slot.as_ref() {
-                rule.last_slot
-                    .as_ref()
-                    .and_then(late)
-                    .into_iter()
-                    .for_each(|seconds| self.lateness.observe(seconds));
+            let Some(latest) = &rule.last_slot else { continue };
+            let known = before.and_then(|before| before.last_slot.as_ref());
+            let known = known.filter(|known| known.is_about_same(latest));
+            if let Some(seconds) = late(latest).filter(|_| known.is_none()) {
+                self.lateness.observe(seconds);
+            }
+            let was_ready = known.is_some_and(|known| known.ready_after_seconds.is_some());
+            if let Some(seconds) = took(latest).filter(|_| !was_ready) {
+                self.ready.observe(seconds);
             }
         }
     }
@@ -96,6 +111,13 @@ fn difference(before: SlotCounts, after: SlotCounts) -> [(Fate, u64); 6] {
 fn late(record: &SlotRecord) -> Option<f64> {
     let seconds = record.lateness_seconds.filter(|_| record.result == SlotResult::Applied)?;
     Some(f64::from(u32::try_from(seconds).unwrap_or(u32::MAX)))
+}
+
+/// From when a slot took effect to its replicas being ready.
+fn took(record: &SlotRecord) -> Option<f64> {
+    let began = from_wire(record.finished_time.as_ref()?) - from_wire(&record.slot_time);
+    let seconds = record.ready_after_seconds?.saturating_sub(began.num_seconds());
+    Some(f64::from(u32::try_from(seconds.max(0)).unwrap_or(u32::MAX)))
 }
 
 fn rules(cache: &Cache<CronHpa>) -> Result<Mirror<CronHpa, 3>, MetricsError> {

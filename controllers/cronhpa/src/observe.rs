@@ -10,6 +10,7 @@ use fedscaler_core::cronhpa::{
     facts::{Facts, Holder, Level, Memory, Target, Writers},
     owner::{Autoscaler, holder},
     policy::Aim,
+    readiness::awaited,
 };
 use fedscaler_crds::CronHpa;
 use fedscaler_karmada::{
@@ -31,7 +32,7 @@ use crate::{
     context::{CALL_BUDGET, Context},
     finalizer,
     memory::{from_replicas, recall},
-    writers,
+    readiness, writers,
 };
 
 /// What was seen.
@@ -83,7 +84,10 @@ impl Sight {
 pub async fn observe(cx: &Context, object: &CronHpa, admitted: &Admitted, now: DateTime<Utc>) -> Observed {
     let memory = object.status.as_ref().map(|status| recall(status, admitted)).unwrap_or_default();
     let unread = Target::Found { level: None, writers: Writers::default() };
-    let mut facts = Facts { now, memory, target: unread, holder: held_by(cx, admitted) };
+    let mut facts = Facts { now, memory, target: unread, holder: held_by(cx, admitted), ready: None };
+    if !awaited(&admitted.policy, &facts.memory, now).is_empty() {
+        facts.ready = readiness::of_target(cx, admitted);
+    }
     let sight = match admitted.policy.aim {
         Aim::FedHpa => fed_hpa(cx, admitted),
         Aim::Hpa => hpa(cx, admitted, &facts.memory).await,

@@ -4,10 +4,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use fedscaler_core::cronhpa::{
     decide::{Decision, decide},
     policy::Aim,
+    readiness::{awaited, next_look},
 };
 use fedscaler_crds::CronHpa;
 use fedscaler_karmada::error::WriteError;
@@ -23,7 +24,7 @@ use crate::{
     calendars,
     context::Context,
     observe::observe,
-    report::report,
+    report::{make_up, report},
 };
 
 /// However quiet it is, everything is compared again this often: a watch may have missed something.
@@ -86,7 +87,9 @@ pub async fn reconcile(object: Arc<CronHpa>, cx: Arc<Context>) -> Result<Action,
     } else {
         look_into_calendar(&cx, &object, &mut admitted, now).await;
     }
-    let observed = observe(&cx, &object, &admitted, now).await;
+    let mut observed = observe(&cx, &object, &admitted, now).await;
+    let object = make_up(&cx, &cx.term, object, &admitted, &mut observed.facts).await;
+    let object = object.map_err(ReconcileError::Report)?;
     let decision = decide(&admitted.policy, &observed.facts);
     cx.agenda.set(&admitted.key, decision.wake_up());
     tracing::debug!(reasons = ?decision.trail.lines(), "decided");
@@ -99,11 +102,12 @@ pub async fn reconcile(object: Arc<CronHpa>, cx: Arc<Context>) -> Result<Action,
     if let Some(error) = acted.failure {
         return Err(error.into());
     }
-    reported.map_err(ReconcileError::Report)?;
-    match observed.failure {
-        Some(error) => Err(ReconcileError::Observe(error)),
-        None => Ok(Action::requeue(come_back(&cx, &acted.object, &admitted, &decision))),
+    let memory = reported.map_err(ReconcileError::Report)?;
+    if let Some(error) = observed.failure {
+        return Err(ReconcileError::Observe(error));
     }
+    let look = next_look(&awaited(&admitted.policy, &memory, now), now);
+    Ok(Action::requeue(come_back(&cx, &acted.object, &admitted, &decision, look)))
 }
 
 /// Days off are a part of what is asked for, read before anything is decided.
@@ -116,9 +120,17 @@ async fn look_into_calendar(cx: &Context, object: &CronHpa, admitted: &mut Admit
     calendars::add(admitted, wanted, found, remembered, now);
 }
 
-fn come_back(cx: &Context, object: &CronHpa, admitted: &Admitted, decision: &Decision) -> Duration {
+fn come_back(
+    cx: &Context,
+    object: &CronHpa,
+    admitted: &Admitted,
+    decision: &Decision,
+    look: Option<TimeDelta>,
+) -> Duration {
     let holds_count = admitted.policy.aim == Aim::Workload && decision.plan.keep.is_some();
     let calendar = object.spec.exclude.calendar_ref.as_ref();
     let asks = calendar.is_some_and(|wanted| !cx.calendars.follows(&admitted.namespace, wanted));
-    if holds_count || asks || admitted.is_former || decision.block.is_some() { LOOK } else { RESYNC }
+    let looks = holds_count || asks || admitted.is_former || decision.block.is_some();
+    let back = if looks { LOOK } else { RESYNC };
+    look.and_then(|look| look.to_std().ok()).map_or(back, |look| look.min(back))
 }

@@ -3,6 +3,8 @@
 //! Responsible for the status, silent when nothing moved, and for events and counters, which are edges between the
 //! old status and the new one. Decides nothing.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use fedscaler_core::{
     conditions::merge,
@@ -12,7 +14,7 @@ use fedscaler_core::{
         decide::Decision,
         facts::{Facts, Level, Memory},
         policy::Aim,
-        settle::{Outcome, settle},
+        settle::{Outcome, catch_up, settle},
     },
 };
 use fedscaler_crds::{
@@ -37,7 +39,7 @@ use crate::{
     memory::remember,
 };
 
-/// Writes the status if it says something new, then tells and counts what is new about it.
+/// Writes the status if it says something new, then tells and counts what is new about it. Returns what is remembered.
 pub async fn report(
     cx: &Context,
     term: &Term,
@@ -45,7 +47,7 @@ pub async fn report(
     facts: &Facts,
     decision: &Decision,
     acted: &Acted,
-) -> Result<(), CallError> {
+) -> Result<Memory, CallError> {
     let (object, policy) = (acted.object.as_ref(), &admitted.policy);
     let finished = cx.clock.now();
     let mut memory = settle(policy, facts, decision, &acted.outcome, finished);
@@ -66,13 +68,39 @@ pub async fn report(
     let let_go = memory.base.is_none();
     match written {
         StatusWrite::Written(object) if let_go && finalizer::is_on(&object) => {
-            finalizer::remove(cx, term, &object).await
+            finalizer::remove(cx, term, &object).await?;
         }
         StatusWrite::Unchanged if let_go && finalizer::is_on(object) => {
-            finalizer::remove(cx, term, object).await
+            finalizer::remove(cx, term, object).await?;
         }
-        StatusWrite::Written(_) | StatusWrite::Unchanged => Ok(()),
+        StatusWrite::Written(_) | StatusWrite::Unchanged => {}
     }
+    Ok(memory)
+}
+
+/// Says what a process before this one did and did not live to say. Returns the object after that.
+pub async fn make_up(
+    cx: &Context,
+    term: &Term,
+    object: Arc<CronHpa>,
+    admitted: &Admitted,
+    facts: &mut Facts,
+) -> Result<Arc<CronHpa>, CallError> {
+    let Some(memory) = catch_up(&admitted.policy, facts) else { return Ok(object) };
+    let old = object.status.as_ref();
+    let mut status = old.cloned().unwrap_or_default();
+    remember(&mut status, &memory, admitted.policy.aim, &admitted.target);
+    let api: Api<CronHpa> = Api::namespaced(cx.client.clone(), &admitted.namespace);
+    let written = write_status(&api, term, CALL_BUDGET, object.as_ref(), old, &status).await?;
+    cx.metrics.count(old, &status);
+    for notice in slots(old, &status) {
+        cx.events.publish(term, &object.object_ref(&()), &notice).await;
+    }
+    facts.memory = memory;
+    Ok(match written {
+        StatusWrite::Written(object) => Arc::from(object),
+        StatusWrite::Unchanged => object,
+    })
 }
 
 /// Everything that a status is written from.
@@ -138,8 +166,7 @@ pub fn notices(
     decision: &Decision,
     outcome: &Outcome,
 ) -> Vec<Notice> {
-    let before = |name: &str| old.and_then(|old| old.rules.iter().find(|rule| rule.name == name));
-    let mut notices: Vec<_> = new.rules.iter().filter_map(|rule| slot(before(&rule.name), rule)).collect();
+    let mut notices = slots(old, new);
     let to_zero = decision.plan.write == Some(Level::exactly(0)) && *outcome == Outcome::Done;
     if admitted.policy.aim == Aim::Workload && to_zero {
         notices.push(warning("ScaledToZero", TO_ZERO.to_owned()));
@@ -167,10 +194,16 @@ fn warning(reason: &'static str, note: String) -> Notice {
     Notice { severity: Severity::Warning, reason, action: "Reconcile", note }
 }
 
+/// The latest slots of all rules, if they are new.
+fn slots(old: Option<&CronHpaStatus>, new: &CronHpaStatus) -> Vec<Notice> {
+    let before = |name: &str| old.and_then(|old| old.rules.iter().find(|rule| rule.name == name));
+    new.rules.iter().filter_map(|rule| slot(before(&rule.name), rule)).collect()
+}
+
 /// The latest slot, if it is new and somebody should hear of it.
 fn slot(old: Option<&RuleStatus>, new: &RuleStatus) -> Option<Notice> {
     let latest = new.last_slot.as_ref()?;
-    if old.and_then(|old| old.last_slot.as_ref()) == Some(latest) {
+    if old.and_then(|old| old.last_slot.as_ref()).is_some_and(|before| before.is_about_same(latest)) {
         return None;
     }
     let was_open = old.is_some_and(|old| old.in_force);

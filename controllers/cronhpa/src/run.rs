@@ -5,7 +5,7 @@
 use std::{num::NonZeroUsize, sync::Arc};
 
 use fedscaler_crds::{CronHpa, FedHpa};
-use fedscaler_karmada::{labels::CRONHPA_MANAGER, plane::ControlPlane};
+use fedscaler_karmada::{caches::View, labels::CRONHPA_MANAGER, plane::ControlPlane};
 use fedscaler_runtime::{
     clock::SharedClock,
     controller::Controller,
@@ -51,6 +51,8 @@ pub struct Setup {
     pub fed_hpas: Watched<FedHpa>,
     /// The watch of CronHPAs.
     pub cron_hpas: Watched<CronHpa>,
+    /// What is known of Karmada's objects.
+    pub karmada: View,
     /// The name of this process, for events.
     pub instance: String,
 }
@@ -87,6 +89,7 @@ pub async fn run(setup: Setup, shutdown: impl Future<Output = ()>) -> Result<(),
         term: setup.term,
         fed_hpas: setup.fed_hpas.cache().clone(),
         hpas: hpas.cache().clone(),
+        karmada: setup.karmada,
         cron_hpas,
         calendars: Calendars::new(config_maps.cache().clone()),
         agenda,

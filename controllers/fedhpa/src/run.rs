@@ -44,20 +44,22 @@ pub struct Setup {
     pub fed_hpas: Watched<FedHpa>,
     /// The watch of CronHPAs.
     pub cron_hpas: Watched<CronHpa>,
+    /// The watches of Karmada's objects.
+    pub karmada: Watches,
     /// The name of this process, for events.
     pub instance: String,
 }
 
 /// Runs the controller until `shutdown` resolves.
 pub async fn run(setup: Setup, shutdown: impl Future<Output = ()>) -> Result<(), MetricsError> {
-    let karmada = Watches::start(&setup.client, &setup.readiness, &setup.metrics);
+    let karmada = &setup.karmada;
     let fed_hpas = setup.fed_hpas.cache().clone();
     let metrics = FedHpaMetrics::register(&setup.metrics, &fed_hpas, Arc::clone(&setup.clock))?;
     let mut controller = Controller::new(NAME, &setup.fed_hpas, &setup.metrics)?
         .concurrency(CONCURRENCY)
         .once(setup.term.clone().began())
         .after(setup.cron_hpas.cache());
-    controller = wakes::connect(controller, &karmada, &setup.fed_hpas, &setup.cron_hpas, &metrics);
+    controller = wakes::connect(controller, karmada, &setup.fed_hpas, &setup.cron_hpas, &metrics);
     let context = Context {
         plane: ControlPlane::new(setup.client.clone(), CALL_BUDGET, FEDHPA_MANAGER),
         events: EventWriter::new(

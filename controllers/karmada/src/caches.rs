@@ -26,6 +26,7 @@ use crate::{
         Cluster, CronFederatedHPA, FederatedHPA, FederatedTarget, ResourceBinding,
         ResourceInterpreterCustomization, Work,
     },
+    workload,
 };
 
 /// The fields of a member workload's status that are kept.
@@ -139,6 +140,12 @@ impl View {
     /// The Works of a workload, by cluster.
     pub fn workload_works(&self, workload: &Workload) -> BTreeMap<String, Arc<Work>> {
         self.by_cluster(&self.workload_works, &workload.work_name())
+    }
+
+    /// How many replicas of a workload of any kind are ready at least: those that members were last seen to have.
+    pub fn ready(&self, namespace: &str, kind: &str, name: &str) -> u32 {
+        let works = self.by_cluster(&self.workload_works, &names::work_name(kind, name, namespace));
+        works.values().map(|work| workload::ready(work)).sum()
     }
 
     /// The Works of ours that carry the HPA of that name, by cluster.

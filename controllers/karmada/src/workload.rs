@@ -56,6 +56,12 @@ impl MemberWorkload {
     }
 }
 
+/// The ready replicas that a workload's Work tells of: 0 where it tells nothing.
+pub fn ready(work: &Work) -> u32 {
+    let ready = work::reflected(work).and_then(|status| status.get("readyReplicas")).and_then(Value::as_u64);
+    ready.and_then(|ready| u32::try_from(ready).ok()).unwrap_or(0)
+}
+
 fn counts(status: Option<&Value>) -> Reading<WorkloadCounts> {
     match status {
         None | Some(Value::Null) => Reading::Dark(Dark::NotYetReported),

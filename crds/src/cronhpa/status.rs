@@ -201,10 +201,22 @@ pub struct SlotRecord {
     /// When it was accounted for. Absent: not recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finished_time: Option<Time>,
+    /// Seconds from when it was due until as many replicas as the rule asks for were ready, right to a quarter of the time
+    /// since it took effect; below 0 if they were ready before it was due. Absent: not known, or not within an hour.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = -86_400))]
+    pub ready_after_seconds: Option<i64>,
     /// What there is to say about it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(length(max = 1024))]
     pub message: String,
+}
+
+impl SlotRecord {
+    /// Whether both say the same of the same slot, whatever was learnt of it later.
+    pub fn is_about_same(&self, other: &Self) -> bool {
+        (&self.slot_time, self.edge, self.result) == (&other.slot_time, other.edge, other.result)
+    }
 }
 
 /// A side of a window.

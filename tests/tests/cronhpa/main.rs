@@ -2,6 +2,7 @@
 
 mod crash;
 mod many;
+mod ready;
 mod times;
 
 use fedscaler_tests::stage::Stage;

@@ -14,7 +14,12 @@ use crate::{
     room::uids,
 };
 
-scenarios![controllers_that_are_killed_at_random_leave_no_trace];
+scenarios! {
+    beside: [],
+    alone: [
+        controllers_that_are_killed_at_random_leave_no_trace,
+    ],
+}
 
 /// For how many minutes; a full proof takes ten.
 const MINUTES: &str = "FEDSCALER_KILL_MINUTES";

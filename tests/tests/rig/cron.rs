@@ -15,11 +15,15 @@ use serde_json::Value;
 
 use crate::house::{House, scenarios};
 
-scenarios![
-    every_kind_of_target_is_scaled_at_its_times,
-    no_slot_is_lost_or_doubled_when_the_leader_is_killed,
-    a_leader_that_is_asked_to_stop_hands_over,
-];
+scenarios! {
+    beside: [
+        every_kind_of_target_is_scaled_at_its_times,
+    ],
+    alone: [
+        no_slot_is_lost_or_doubled_when_the_leader_is_killed,
+        a_leader_that_is_asked_to_stop_hands_over,
+    ],
+}
 
 /// Two rules that take turns, a few times a minute.
 fn turns(name: &str, target: &str, one: &str, other: &str) -> String {
@@ -69,7 +73,7 @@ async fn accounted(place: &Place, name: &str) {
     }
 }
 
-async fn every_kind_of_target_is_scaled_at_its_times(house: &mut House) {
+async fn every_kind_of_target_is_scaled_at_its_times(house: &House) {
     let place = house.place("cron-workload", Workload::Deployment, 4).await;
     place.apply(&turns("web", DEPLOYMENT, "targetReplicas: 8", "targetReplicas: 5")).await;
     applied(&place, "web", 2).await;

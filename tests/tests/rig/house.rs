@@ -12,16 +12,32 @@ use fedscaler_tests::rig::{
 /// A scenario: what it says, and what it does.
 pub(crate) struct Scenario {
     pub(crate) name: &'static str,
-    pub(crate) run: for<'a> fn(&'a mut House) -> Pin<Box<dyn Future<Output = ()> + 'a>>,
+    pub(crate) run: Run,
 }
 
-/// Lists the scenarios of a module.
+type Running<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
+
+/// Whether others may run at the same time.
+pub(crate) enum Run {
+    /// It stays in its namespace and reads nothing that others count in.
+    Beside(for<'a> fn(&'a House) -> Running<'a>),
+    /// It stops, kills or loses something, or counts what happens everywhere.
+    Alone(for<'a> fn(&'a mut House) -> Running<'a>),
+}
+
+/// Lists the scenarios of a module that may run beside others, and those that may not.
 macro_rules! scenarios {
-    ($($scenario:ident),+ $(,)?) => {
-        pub(crate) const SCENARIOS: &[crate::house::Scenario] = &[$(crate::house::Scenario {
-            name: concat!(module_path!(), "::", stringify!($scenario)),
-            run: |house| Box::pin($scenario(house)),
-        }),+];
+    (beside: [$($beside:ident),* $(,)?], alone: [$($alone:ident),* $(,)?] $(,)?) => {
+        pub(crate) const SCENARIOS: &[crate::house::Scenario] = &[
+            $(crate::house::Scenario {
+                name: concat!(module_path!(), "::", stringify!($beside)),
+                run: crate::house::Run::Beside(|house| Box::pin($beside(house))),
+            },)*
+            $(crate::house::Scenario {
+                name: concat!(module_path!(), "::", stringify!($alone)),
+                run: crate::house::Run::Alone(|house| Box::pin($alone(house))),
+            },)*
+        ];
     };
 }
 
@@ -31,12 +47,14 @@ pub(crate) use scenarios;
 pub(crate) struct House {
     pub(crate) rig: Rig,
     pub(crate) controllers: BTreeMap<&'static str, Controllers>,
+    /// Nothing was stopped, killed or lost since it was put in order.
+    pub(crate) is_in_order: bool,
 }
 
 impl House {
     /// No controllers run yet.
     pub(crate) fn of(rig: Rig) -> Self {
-        Self { rig, controllers: BTreeMap::new() }
+        Self { rig, controllers: BTreeMap::new(), is_in_order: false }
     }
 
     /// Everything runs and one process of the controllers leads, whatever a scenario before has left.
@@ -48,6 +66,7 @@ impl House {
             if self.controllers["one"].lead().await { Ok(()) } else { Err("they do not".to_owned()) }
         })
         .await;
+        self.is_in_order = true;
     }
 
     /// Starts controllers of that name, if none run any more, as a kubelet does, and waits until they have seen everything.

@@ -13,22 +13,25 @@ use crate::{
     stand_in::StandIn,
 };
 
-scenarios![
-    nobody_fights_over_a_deployment,
-    nobody_fights_over_a_stateful_set,
-    nobody_fights_over_a_clone_set,
-    a_rollout_while_scaling_loses_nothing,
-];
+scenarios! {
+    beside: [
+        nobody_fights_over_a_deployment,
+        nobody_fights_over_a_stateful_set,
+        nobody_fights_over_a_clone_set,
+        a_rollout_while_scaling_loses_nothing,
+    ],
+    alone: [],
+}
 
-async fn nobody_fights_over_a_deployment(house: &mut House) {
+async fn nobody_fights_over_a_deployment(house: &House) {
     no_fight(house, "fight-deployment", Workload::Deployment).await;
 }
 
-async fn nobody_fights_over_a_stateful_set(house: &mut House) {
+async fn nobody_fights_over_a_stateful_set(house: &House) {
     no_fight(house, "fight-statefulset", Workload::StatefulSet).await;
 }
 
-async fn nobody_fights_over_a_clone_set(house: &mut House) {
+async fn nobody_fights_over_a_clone_set(house: &House) {
     let _stand_in = StandIn::start(&house.rig);
     no_fight(house, "fight-cloneset", Workload::CloneSet).await;
 }
@@ -65,7 +68,7 @@ async fn watch(place: &Place, seen: &mut BTreeMap<String, Vec<u64>>, length: Dur
     }
 }
 
-async fn a_rollout_while_scaling_loses_nothing(house: &mut House) {
+async fn a_rollout_while_scaling_loses_nothing(house: &House) {
     let place = house.place("rollout", Workload::Deployment, 6).await;
     place.apply(&place.fed_hpa(6, 16)).await;
     place.in_order("the start", |now| now.template == 6).await;

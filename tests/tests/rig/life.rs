@@ -15,12 +15,15 @@ use crate::{
     room::uids,
 };
 
-scenarios![
-    a_manifest_with_other_replicas_deletes_no_workload,
-    who_is_deleted_gives_everything_back_and_moves_nothing,
-];
+scenarios! {
+    beside: [
+        a_manifest_with_other_replicas_deletes_no_workload,
+        who_is_deleted_gives_everything_back_and_moves_nothing,
+    ],
+    alone: [],
+}
 
-async fn a_manifest_with_other_replicas_deletes_no_workload(house: &mut House) {
+async fn a_manifest_with_other_replicas_deletes_no_workload(house: &House) {
     let place = house.place("manifest", Workload::Deployment, 12).await;
     place.apply(&place.fed_hpa(12, 40)).await;
     let before = place.in_order("the start", |now| now.template == 12).await;
@@ -47,7 +50,7 @@ async fn a_manifest_with_other_replicas_deletes_no_workload(house: &mut House) {
     place.leave().await;
 }
 
-async fn who_is_deleted_gives_everything_back_and_moves_nothing(house: &mut House) {
+async fn who_is_deleted_gives_everything_back_and_moves_nothing(house: &House) {
     let place = house.place("end", Workload::Deployment, 9).await;
     place.apply(&place.fed_hpa(9, 40)).await;
     let before = place.in_order("the start", |now| now.template == 9).await;

@@ -10,13 +10,17 @@ use futures::future::join_all;
 
 use crate::house::{House, scenarios};
 
-scenarios![
-    a_running_workload_is_taken_over_and_load_in_one_member_scales_there,
-    a_hundred_rounds_wake_the_scheduler_not_once,
-    members_scale_while_the_control_plane_is_gone,
-];
+scenarios! {
+    beside: [
+        a_running_workload_is_taken_over_and_load_in_one_member_scales_there,
+    ],
+    alone: [
+        a_hundred_rounds_wake_the_scheduler_not_once,
+        members_scale_while_the_control_plane_is_gone,
+    ],
+}
 
-async fn a_running_workload_is_taken_over_and_load_in_one_member_scales_there(house: &mut House) {
+async fn a_running_workload_is_taken_over_and_load_in_one_member_scales_there(house: &House) {
     let place = house.place("pipeline", Workload::Deployment, 6).await;
     // Half of what is asked for: just what the HPAs aim at.
     place.usage(&BTreeMap::from([("member1", 50), ("member2", 50)])).await;
@@ -70,15 +74,15 @@ async fn a_hundred_rounds_wake_the_scheduler_not_once(house: &mut House) {
     let divided = || -> Vec<usize> { places.iter().map(Place::divisions).collect() };
     let (divisions, attempts) = (divided(), scale_attempts().await);
     assert!(divisions.iter().all(|times| *times > 0), "the log is read where Karmada writes it");
-    let rounds =
-        || async { house.controllers["one"].metric("fedhpa_write_backs_total{result=\"success\"}").await };
-    let before = rounds().await;
+    let metric = async |name| house.controllers["one"].metric(name).await.unwrap_or(0);
+    let (rounds, observed) =
+        ("fedhpa_write_backs_total{result=\"success\"}", "fedhpa_reschedules_observed_total{");
+    let before = (metric(rounds).await, metric(observed).await);
     join_all(places.iter().map(play_rounds)).await;
     assert_eq!(divided(), divisions, "by the scheduler's log");
     assert_eq!(scale_attempts().await, attempts, "by the scheduler's metric");
-    let observed = house.controllers["one"].metric("fedhpa_reschedules_observed_total{").await;
-    assert_eq!(observed.unwrap_or(0), 0, "by our own metric");
-    println!("write-backs before and after: {before:?}, {:?}", rounds().await);
+    assert_eq!(metric(observed).await, before.1, "by our own metric");
+    println!("write-backs before and after: {}, {}", before.0, metric(rounds).await);
     join_all(places.into_iter().map(Place::leave)).await;
 }
 

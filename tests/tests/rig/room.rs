@@ -9,7 +9,13 @@ use fedscaler_tests::rig::{
 
 use crate::house::{House, scenarios};
 
-scenarios![shares_follow_nodes_that_come_and_go, a_lost_member_is_covered_and_comes_back,];
+scenarios! {
+    beside: [],
+    alone: [
+        shares_follow_nodes_that_come_and_go,
+        a_lost_member_is_covered_and_comes_back,
+    ],
+}
 
 /// Each replica takes two CPUs, so that nodes matter: 24 fit into member1 and 12 into member2.
 async fn large(house: &House, namespace: &str) -> Place {

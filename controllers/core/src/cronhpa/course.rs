@@ -110,7 +110,7 @@ impl Player {
     fn step(&mut self, now: DateTime<Utc>) -> (Decision, Vec<Coming>) {
         let level = (self.policy.aim != Aim::FedHpa).then_some(self.level);
         let target = Target::Found { level, writers: Writers::default() };
-        let facts = Facts { now, memory: self.memory.clone(), target, holder: None };
+        let facts = Facts { now, memory: self.memory.clone(), target, holder: None, ready: None };
         let decision = decide(&self.policy, &facts);
         self.level = decision.plan.write.unwrap_or(self.level);
         self.memory = settle(&self.policy, &facts, &decision, &Outcome::Done, now);

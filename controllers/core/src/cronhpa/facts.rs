@@ -19,6 +19,8 @@ pub struct Facts {
     pub target: Target,
     /// Who else holds the target, so that we must not touch it.
     pub holder: Option<Holder>,
+    /// How many replicas of the workload are ready, if that was looked for and is known.
+    pub ready: Option<u32>,
 }
 
 /// What is remembered between decisions. All of it lives in the object's status.
@@ -68,6 +70,8 @@ pub struct Record {
     pub fate: Fate,
     /// When it took effect, if it did.
     pub finished: Option<DateTime<Utc>>,
+    /// When as many replicas as it asks for were first seen ready, if they were.
+    pub ready: Option<DateTime<Utc>>,
     /// What there is to say about it.
     pub note: String,
 }

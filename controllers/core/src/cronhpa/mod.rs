@@ -23,6 +23,7 @@ pub mod composition;
 pub mod facts;
 pub mod owner;
 pub mod policy;
+pub mod readiness;
 
 pub mod conditions;
 pub mod course;

@@ -7,9 +7,10 @@ use chrono::{DateTime, Utc};
 
 use super::{
     decide::{Decision, Judged},
-    due::{Due, Slot},
-    facts::{Counts, Facts, Fate, Memory, Record, RuleMemory},
+    due::{Due, Search, Slot, due, known},
+    facts::{Counts, Facts, Fate, Level, Memory, Record, RuleMemory, Target},
     policy::{Aim, Policy, Rule},
+    readiness,
 };
 
 /// What came of the write.
@@ -29,6 +30,33 @@ pub fn before_write(facts: &Facts, decision: &Decision) -> Memory {
     memory
 }
 
+/// What is to be remembered before anything else, if a write took effect that nobody lived to account for: its slot is
+/// applied, whatever is due by now.
+pub fn catch_up(policy: &Policy, facts: &Facts) -> Option<Memory> {
+    let Target::Found { level: Some(level), .. } = &facts.target else { return None };
+    let pending = facts.memory.pending.as_ref().filter(|pending| *level == Level::exactly(pending.count))?;
+    let rule = policy.rules.get(&pending.rule)?;
+    let remembered = facts.memory.rules.get(&pending.rule);
+    let search = Search {
+        days_off: &policy.days_off,
+        suspension: policy.suspension_of(rule),
+        is_ours: true,
+        now: pending.slot - rule.lead,
+        list: policy.history_limit,
+    };
+    let due = due(rule, remembered, &search)?;
+    let is_it = |slot: &Slot| slot.at == pending.slot && slot.idle.is_none();
+    due.latest.as_ref().filter(|slot| is_it(slot))?;
+    let judged = Judged { due, latest: Fate::Applied, earlier: Fate::Superseded, note: String::new() };
+    let mut accounted = known(rule, remembered)?.clone();
+    account(&mut accounted, &judged, policy.history_limit, facts.now);
+    accounted.accounted = Some(facts.now);
+    let mut memory = facts.memory.clone();
+    memory.rules.insert(pending.rule.clone(), accounted);
+    memory.pending = None;
+    Some(memory)
+}
+
 /// What is remembered from now on. `finished` is the time after the write.
 pub fn settle(
     policy: &Policy,
@@ -37,11 +65,11 @@ pub fn settle(
     outcome: &Outcome,
     finished: DateTime<Utc>,
 ) -> Memory {
+    let remembered = readiness::seen(policy, &facts.memory, facts.ready, facts.now);
     let landed = *outcome == Outcome::Done && decision.block.is_none();
     let rules = policy.rules.iter().map(|(name, rule)| {
-        let known = facts.memory.rules.get(name);
-        let known = known.filter(|memory| memory.fingerprint == rule.fingerprint).cloned();
-        let mut memory = known.unwrap_or_else(|| first_seen(rule, facts.now));
+        let before = known(rule, remembered.rules.get(name)).cloned();
+        let mut memory = before.unwrap_or_else(|| first_seen(rule, facts.now));
         if let Some(judged) = decision.due.get(name)
             && (landed || judged.latest != Fate::Applied || judged.due.latest.is_none())
         {
@@ -113,5 +141,5 @@ fn record(slot: &Slot, judged: &Judged, finished: DateTime<Utc>) -> Record {
     let fate = judged.fate_of(slot);
     let finished = (fate == Fate::Applied).then_some(finished);
     let note = if is_latest { judged.note.clone() } else { String::new() };
-    Record { slot: slot.at, edge: slot.edge, fate, finished, note }
+    Record { slot: slot.at, edge: slot.edge, fate, finished, ready: None, note }
 }

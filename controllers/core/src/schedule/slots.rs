@@ -180,7 +180,8 @@ impl Schedule {
 
     fn on_day(&self, day: NaiveDate) -> u64 {
         let (start, end) = (self.zone.start_of(day), self.zone.start_of(next_day(day)));
-        let shift = self.zone.offset(end) - self.zone.offset(start);
+        // Of a gap that ends at midnight the slots fall on the first instant of the day.
+        let shift = self.zone.offset(end) - self.zone.offset(start - TimeDelta::nanoseconds(1));
         if end - start != TimeDelta::days(1) || shift != 0 {
             return self.on_odd_day(start, end, shift);
         }

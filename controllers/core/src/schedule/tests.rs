@@ -259,6 +259,16 @@ fn a_year_of_seconds_is_counted_without_a_walk() {
 }
 
 #[test]
+fn a_slot_that_the_clock_skips_up_to_midnight_is_counted_on_the_day_after() {
+    // On the evening of 29 March 2025 the clock of Scoresbysund goes from 23:00 to midnight.
+    let late = schedule("1 23 * * *", "America/Scoresbysund");
+    let (from, until) = (at("2025-03-30T00:00:00Z"), at("2025-04-02T00:30:00Z"));
+    let times = late.oldest(from, until, 9).times;
+    assert_eq!(times[..2], [at("2025-03-30T01:00:00Z"), at("2025-03-31T00:01:00Z")]);
+    assert_eq!(late.count(from, until), times.len() as u64);
+}
+
+#[test]
 fn a_window_is_open_from_its_start_until_its_end() {
     let window = Window {
         start: schedule("0 22 * * 1-5", "Europe/Paris"),

@@ -10,6 +10,7 @@ use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
 use fedscaler_crds::{CronHpa, FedHpa, cronhpa::RuleStatus, render};
+use fedscaler_karmada::caches::View;
 use fedscaler_runtime::{
     clock::TokioClock as ControllersClock,
     heartbeat::IntervalHeartbeat,
@@ -178,6 +179,7 @@ impl Stage {
             fed_hpas: Watch::<FedHpa>::of(Api::all(client.clone())).start(&readiness, &self.metrics),
             cron_hpas: Watch::<CronHpa>::of(Api::all(client.clone())).start(&readiness, &self.metrics),
             metrics: self.metrics.clone(),
+            karmada: View::default(),
             readiness,
             instance: "test".to_owned(),
             client,

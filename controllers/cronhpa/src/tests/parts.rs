@@ -27,8 +27,10 @@ fn instant() -> impl Strategy<Value = DateTime<Utc>> {
 fn record() -> impl Strategy<Value = Record> {
     let edge = prop::sample::select(vec![Edge::Point, Edge::Start, Edge::End]);
     let fate = prop::sample::select(Fate::ALL.to_vec());
-    (instant(), edge, fate, prop::option::of(instant()), "[a-z ]{0,20}")
-        .prop_map(|(slot, edge, fate, finished, note)| Record { slot, edge, fate, finished, note })
+    let times = (prop::option::of(instant()), prop::option::of(instant()));
+    (instant(), edge, fate, times, "[a-z ]{0,20}").prop_map(|(slot, edge, fate, (finished, ready), note)| {
+        Record { slot, edge, fate, finished, ready, note }
+    })
 }
 
 fn rule_memory() -> impl Strategy<Value = RuleMemory> {

@@ -3,11 +3,14 @@
 //! Responsible for the shape that `-o json` prints and that the table is rendered from. The shape is our own and has a
 //! version; `docs/slots.schema.json` is its schema. Decides nothing.
 
+use std::cmp::Reverse;
+
 use chrono::{DateTime, Utc};
 use fedscaler_core::{
     cronhpa::{
         composition::Held,
         course::{Coming, Course, course},
+        facts::Memory,
         policy::{Aim, Edge, Policy},
     },
     fedhpa::facts_file::{Subject, Version},
@@ -47,6 +50,26 @@ pub struct Account {
     pub notes: Vec<String>,
     /// The slots to come, by time and then by rule.
     pub slots: Vec<SlotAccount>,
+    /// How long replicas took to be ready the last few times, latest first; only from the cluster.
+    pub ready: Vec<Readiness>,
+}
+
+/// How long the replicas that a slot asked for took to be ready.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Readiness {
+    /// The rule.
+    pub rule: String,
+    /// When the slot was due, in UTC.
+    #[schemars(with = "Time")]
+    pub utc: DateTime<Utc>,
+    /// When it took effect.
+    #[schemars(with = "Time")]
+    pub acted: DateTime<Utc>,
+    /// Seconds from when it was due to when they were ready; below 0 if that was before.
+    pub ready_after_seconds: i64,
+    /// Seconds from when it took effect to when they were ready: a lead of so much would have been enough.
+    pub took_seconds: i64,
 }
 
 /// Bounds that rules set, or a count; `null` where no rule sets it.
@@ -140,8 +163,30 @@ impl Account {
             faults: faults.collect(),
             notes: notes.clone(),
             slots: slots.iter().filter_map(|coming| slot(policy, coming)).collect(),
+            ready: ready(policy, &start.memory),
         })
     }
+}
+
+fn ready(policy: &Policy, memory: &Memory) -> Vec<Readiness> {
+    let remembered = memory.rules.iter().filter(|(name, _)| policy.rules.contains_key(*name));
+    let of_rule = remembered.flat_map(|(name, rule)| {
+        let mut records: Vec<_> = rule.last.iter().chain(&rule.history).collect();
+        records.sort_by_key(|record| Reverse(record.slot));
+        records.dedup_by_key(|record| record.slot);
+        let seen = records.into_iter().filter_map(|record| {
+            let (acted, ready) = (record.finished?, record.ready?);
+            Some(Readiness {
+                rule: name.clone(),
+                utc: record.slot,
+                acted,
+                ready_after_seconds: (ready - record.slot).num_seconds(),
+                took_seconds: (ready - acted).num_seconds(),
+            })
+        });
+        seen.collect::<Vec<_>>()
+    });
+    of_rule.collect()
 }
 
 fn bounds(policy: &Policy, held: &Held, count: Option<u32>) -> Bounds {

@@ -6,7 +6,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 
 use super::{
     super::table::{GAP, INDENT, Page},
-    account::{Account, Bounds, ClockShift, Side, SlotAccount},
+    account::{Account, Bounds, ClockShift, Readiness, Side, SlotAccount},
 };
 
 const HEADER: [&str; 5] = ["LOCAL", "UTC", "RULE", "RESULT", "IN FORCE"];
@@ -22,6 +22,9 @@ pub(super) fn render(account: &Account) -> String {
     }
     if !account.notes.is_empty() {
         page.section("Notes", &account.notes);
+    }
+    if !account.ready.is_empty() {
+        page.section("Ready", &account.ready.iter().map(readiness).collect::<Vec<_>>());
     }
     page.section(&format!("Slots until {}", written(account.to)), &[]);
     if account.slots.is_empty() {
@@ -50,6 +53,17 @@ pub(super) fn render(account: &Account) -> String {
 
 fn written(instant: DateTime<Utc>) -> String {
     instant.to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
+fn readiness(seen: &Readiness) -> String {
+    let Readiness { rule, utc, acted, ready_after_seconds, took_seconds } = seen;
+    let at = |seconds: i64| match seconds {
+        0 => "at it".to_owned(),
+        1.. => format!("{seconds} s after it"),
+        _ => format!("{} s before it", -seconds),
+    };
+    let (acted, ready) = (at((*acted - *utc).num_seconds()), at(*ready_after_seconds));
+    format!("{rule} of {}: acted {acted}, ready {ready}: it took {took_seconds} s", written(*utc))
 }
 
 fn row(slot: &SlotAccount) -> [String; 5] {

@@ -6,6 +6,8 @@ mod course;
 mod held;
 mod led;
 mod once;
+mod outages;
+mod readiness;
 mod suspended;
 mod told;
 
@@ -17,7 +19,7 @@ use super::{
     decide::{Decision, decide},
     facts::{Facts, Level, Memory, Target, Writers},
     policy::{Aim, Frequency, Policy, Rule, Sets, Suspension, Timing, fingerprint},
-    settle::{Outcome, before_write, settle},
+    settle::{Outcome, before_write, catch_up, settle},
 };
 use crate::schedule::{DaysOff, Pattern, Schedule, Window};
 
@@ -123,7 +125,7 @@ impl World {
     pub(super) fn facts(&self, now: DateTime<Utc>) -> Facts {
         let writers = Writers { min: self.written_by.clone(), max: self.written_by.clone() };
         let target = Target::Found { level: self.level, writers };
-        Facts { now, memory: self.memory.clone(), target, holder: None }
+        Facts { now, memory: self.memory.clone(), target, holder: None, ready: None }
     }
 
     pub(super) fn decide(&self, now: &str) -> Decision {
@@ -137,7 +139,12 @@ impl World {
 
     /// One reconcile at `now`.
     pub(super) fn reconcile(&mut self, now: DateTime<Utc>, life: Life) -> Decision {
-        let facts = self.facts(now);
+        let mut facts = self.facts(now);
+        if life != Life::DiesFirst
+            && let Some(memory) = catch_up(&self.policy, &facts)
+        {
+            (self.memory, facts.memory) = (memory.clone(), memory);
+        }
         let decision = decide(&self.policy, &facts);
         if life == Life::DiesFirst {
             return decision;

@@ -1,0 +1,75 @@
+//! How long it takes until the replicas that a slot asks for are ready.
+//!
+//! Responsible for which slots are still watched for that, how soon to look again, and what was seen. People choose a lead
+//! by it; no decision does.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::{
+    due::known,
+    facts::{Fate, Memory, Record},
+    policy::{Edge, Policy, Rule, Sets},
+};
+
+/// What is not ready by then is watched no longer.
+const PATIENCE: TimeDelta = TimeDelta::hours(1);
+
+/// The first look.
+const SOONEST: TimeDelta = TimeDelta::seconds(5);
+
+/// The longest between two looks.
+const LATEST: TimeDelta = TimeDelta::seconds(60);
+
+/// A slot that took effect and whose replicas have not been seen ready.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Awaited {
+    /// The replicas that its rule asks for at least: never 0.
+    pub replicas: u32,
+    /// When it took effect.
+    pub since: DateTime<Utc>,
+}
+
+/// The slots that are watched, by rule: the last one of each, if it took effect within the last hour. What sets no min
+/// asks for no replicas, nor does the end of a window.
+pub fn awaited(policy: &Policy, memory: &Memory, now: DateTime<Utc>) -> BTreeMap<String, Awaited> {
+    let awaited = policy.rules.iter().filter_map(|(name, rule)| {
+        let last = known(rule, memory.rules.get(name))?.last.as_ref()?;
+        Some((name.clone(), of_record(rule, last, now)?))
+    });
+    awaited.collect()
+}
+
+fn of_record(rule: &Rule, last: &Record, now: DateTime<Utc>) -> Option<Awaited> {
+    let acted = last.fate == Fate::Applied && last.edge != Edge::End && last.ready.is_none();
+    let since = last.finished.filter(|finished| acted && now - *finished <= PATIENCE)?;
+    let asked = match rule.sets {
+        Sets::Count(count) => Some(count),
+        Sets::Bounds { min, .. } => min,
+    };
+    Some(Awaited { replicas: asked.filter(|replicas| *replicas > 0)?, since })
+}
+
+/// How long to wait until the next look: a quarter of what has passed, so that what is seen is right to a quarter however
+/// long it takes, and few looks are enough.
+pub fn next_look(awaited: &BTreeMap<String, Awaited>, now: DateTime<Utc>) -> Option<TimeDelta> {
+    awaited.values().map(|one| ((now - one.since) / 4).clamp(SOONEST, LATEST)).min()
+}
+
+/// What is remembered once so many replicas were seen ready.
+#[must_use]
+pub fn seen(policy: &Policy, memory: &Memory, ready: Option<u32>, now: DateTime<Utc>) -> Memory {
+    let mut memory = memory.clone();
+    let Some(ready) = ready else { return memory };
+    for (name, awaited) in awaited(policy, &memory, now) {
+        let rule = memory.rules.get_mut(&name).filter(|_| awaited.replicas <= ready);
+        let Some(rule) = rule else { continue };
+        let slot = rule.last.as_ref().map(|last| (last.slot, last.edge));
+        let records = rule.last.iter_mut().chain(&mut rule.history);
+        for record in records.filter(|record| Some((record.slot, record.edge)) == slot) {
+            record.ready = Some(now);
+        }
+    }
+    memory
+}
