@@ -23,6 +23,8 @@ cases! { ApiServer:
     items_of_sets_have_owners_of_their_own,
     atomic_lists_are_owned_whole,
     entries_of_maps_have_owners_of_their_own,
+    owners_are_noted_from_the_making_or_from_the_first_application_on,
+    a_map_that_is_gone_stays_with_who_made_it,
     custom_list_maps_are_merged_by_their_keys,
     defaults_are_nobodys,
     status_has_owners_of_its_own,
@@ -238,6 +240,38 @@ async fn entries_of_maps_have_owners_of_their_own(server: &Server) {
     assert_eq!(both["data"], json!({"a": "1", "b": "2"}));
     assert_eq!(*owned(&both, "bob"), json!({"f:data": {"f:b": {}}}));
     server.apply(&path, "bob", data(json!({"a": "2"}))).await.refused_with(409, "Conflict", &[".data.a"]);
+}
+
+async fn owners_are_noted_from_the_making_or_from_the_first_application_on(server: &Server) {
+    let path = format!("{}/one", server.path(MAPS));
+    let nothing = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "one"}});
+    let made = server.post(&server.path(MAPS), nothing).await.created();
+    assert_eq!(made["metadata"].get("managedFields"), None, "nothing in it can be owned");
+    let filled = server.merge(&format!("{path}?fieldManager=carol"), json!({"data": {"c": "1"}})).await.ok();
+    assert_eq!(filled["metadata"].get("managedFields"), None);
+    let applied = server.apply(&path, "bob", labelled(&json!({"case": "mine"}))).await.ok();
+    assert_eq!(*owned(&applied, "before-first-apply"), json!({"f:data": {".": {}, "f:c": {}}}));
+    assert_eq!(*owned(&applied, "bob"), json!({"f:metadata": {"f:labels": {"f:case": {}}}}));
+}
+
+/// Whoever made the map by an update owns it too, also when the last entry is gone and the map with it.
+async fn a_map_that_is_gone_stays_with_who_made_it(server: &Server) {
+    let path = format!("{}/one", server.path(MAPS));
+    let data = |data: Value| json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "one"}, "data": data});
+    let nothing = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "one"}});
+    server.apply(&path, "dave", labelled(&json!({"case": "mine"}))).await.created();
+    let carol = format!("{path}?fieldManager=carol");
+    server.merge(&carol, json!({"data": {"c": "1"}})).await.ok();
+    server.apply(&path, "bob", data(json!({"a": "1"}))).await.ok();
+    let emptied = server.merge(&carol, json!({"data": {"c": null}})).await.ok();
+    assert_eq!(*owned(&emptied, "carol"), json!({"f:data": {}}));
+    let gone = server.force(&path, "bob", nothing).await.ok();
+    assert_eq!(gone.get("data"), None);
+    let refused = server.apply(&path, "alice", data(json!({"a": "1"}))).await;
+    assert_eq!(
+        refused.refused(409, "Conflict"),
+        "Apply failed with 1 conflict: conflict with \"carol\" using v1: .data"
+    );
 }
 
 async fn custom_list_maps_are_merged_by_their_keys(server: &Server) {

@@ -415,11 +415,15 @@ fn own(served: &Served, part: Part, old: &Value, new: &mut Value, owners: Owners
                 api_version: served.version.api_version.clone(),
                 subresource: subresource_of(part),
             };
+            let mut managers = Managers::of(new);
+            if managers.is_empty() && !text(old, "uid").is_empty() {
+                // Owners are noted from the making on or from the first application on.
+                return;
+            }
             let time = seconds(writing.now);
             if difference.removed.is_empty() && ownership::touch(new, &manager, &difference.changed, &time) {
                 return;
             }
-            let mut managers = Managers::of(new);
             managers.changed_by(&manager, &difference, &time);
             managers
         }

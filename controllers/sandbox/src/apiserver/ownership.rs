@@ -58,6 +58,22 @@ impl Managers {
         Self(entries.map(Entry::from_wire).collect())
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// What is there before a first application and was noted of nobody is owned by a manager of that name.
+    pub(super) fn or_of_nobody(mut self, live: &Value, schema: Option<&Schema>, claim: &Claim<'_>) -> Self {
+        if self.is_empty() {
+            let nothing = json!({"apiVersion": live["apiVersion"], "kind": live["kind"], "metadata": {}});
+            let mut there = fields::compare(&nothing, live, schema);
+            there.changed = claim.scope.restrict(there.changed);
+            let (name, operation) = ("before-first-apply".to_owned(), Operation::Update);
+            self.changed_by(&Manager { name, operation, ..claim.manager.clone() }, &there, claim.time);
+        }
+        self
+    }
+
     /// Writes `managedFields`, in the order that kube-apiserver keeps.
     pub(super) fn write(mut self, object: &mut Value) {
         self.0.retain(|entry| !entry.fields.is_empty());

@@ -130,7 +130,8 @@ pub(super) fn apply(
     let live = versions::present(served, &old);
     let mut bare = (*live).clone();
     metadata_mut(&mut bare).remove("managedFields");
-    let applied = Managers::of(&live).apply(&bare, &configuration, schema, &claim)?;
+    let managers = Managers::of(&live).or_of_nobody(&bare, schema, &claim);
+    let applied = managers.apply(&bare, &configuration, schema, &claim)?;
     objects::replace_applied(state, served, part, &old, applied, writing)
 }
 
