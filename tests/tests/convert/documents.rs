@@ -73,7 +73,20 @@ async fn a_job_that_ran_its_only_time_is_not_run_again() {
     );
     assert!(!made.manifests.contains("name: done") && made.manifests.contains("name: waits"));
     assert!(made.manifests.contains("name: daily"));
+    assert_eq!(made.manifests.matches("runOnce: true").count(), 1);
     assert_eq!(made.left_out, 1);
+}
+
+#[tokio::test]
+async fn a_job_for_a_date_waits_for_its_year() {
+    let jobs = [
+        r#"name: soon, schedule: "@date 2026-12-24 18:00:00", targetSize: 1"#,
+        r#"name: later, schedule: "@date 2028-12-24 18:00:00", targetSize: 2"#,
+    ];
+    let made = conversion(&aliyun(&jobs)).await.manifests;
+    assert_eq!(made.matches("runOnce: true").count(), 2, "{made}");
+    assert_eq!(made.matches("suspendUntil:").count(), 1, "{made}");
+    assert!(made.contains("suspendUntil: 2028-12-22T00:00:00Z"), "{made}");
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{FED_HPA, batch};
 
-const LED: &str = r#"
+const LED: &str = "
 apiVersion: autoscaling.fedscaler.io/v1alpha1
 kind: CronHPA
 metadata: {name: led, namespace: default}
@@ -14,7 +14,7 @@ spec:
   scaleTargetRef: TARGET
   rules:
   - {name: more, SETS, leadSeconds: 300}
-"#;
+";
 
 fn record(stage: &Stage) -> Value {
     let object = stage.object(&CRON_HPAS, "led").expect("the CronHPA");

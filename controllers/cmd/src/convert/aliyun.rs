@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 
+use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
 use fedscaler_core::schedule::BadSchedule;
 
 use super::{
@@ -87,8 +88,10 @@ struct Job<'a> {
     name: At<&'a str>,
     schedule: At<Schedule>,
     size: At<i32>,
-    /// What it runs once for, if it does.
-    once: Option<u64>,
+    /// Whether it runs no second time.
+    once: bool,
+    /// When it may run at the earliest, where its schedule comes before the date that it is for.
+    waits_until: Option<DateTime<Utc>>,
 }
 
 impl<'a> Job<'a> {
@@ -123,8 +126,9 @@ impl<'a> Job<'a> {
             draft.leave_out(text.line, format!("job {} is left out: {why}", name.value));
             return Ok(None);
         }
-        let once = is_once.then(|| job.field("runOnce").map_or(text.line, |field| field.line));
-        Ok(Some(Self { name, schedule: At { line: text.line, value: schedule }, size, once }))
+        let waits_until = waits_until(&schedule, terms.today);
+        let schedule = At { line: text.line, value: schedule };
+        Ok(Some(Self { name, schedule, size, once: is_once, waits_until }))
     }
 
     /// The job's times, without these weekdays. `None`: its schedule cannot leave them out.
@@ -153,11 +157,13 @@ impl<'a> Job<'a> {
                 ),
             );
         }
-        if let Some(line) = self.once {
-            run_once(&name, line, &self.schedule.value, draft);
-        }
-        let mut rule =
-            Rule { name, schedule: self.schedule.value.expression().unwrap_or_default(), ..Rule::default() };
+        let mut rule = Rule {
+            name,
+            schedule: self.schedule.value.expression().unwrap_or_default(),
+            run_once: self.once,
+            suspend_until: self.waits_until,
+            ..Rule::default()
+        };
         match target.aim {
             Aim::Workload => rule.target_replicas = Some(self.size.value),
             Aim::Hpa | Aim::FedHpa => {
@@ -177,19 +183,11 @@ impl<'a> Job<'a> {
     }
 }
 
-/// Says that a rule runs more than once. The one place to turn once rules have a field for it.
-fn run_once(name: &str, line: u64, schedule: &Schedule, draft: &mut Draft) {
-    let again = match schedule {
-        Schedule::Once(..) => "it comes again each year",
-        Schedule::Fields(_) | Schedule::Nickname(_) | Schedule::Every => "it comes again and again",
-    };
-    draft.say(
-        line,
-        format!(
-            "rule {name} was to run once, which has no equal: {again}; delete \
-        the rule, or suspend it, once it was applied"
-        ),
-    );
+/// A schedule has no year: what is for a date that is a year away or more waits for it, whatever the zone.
+fn waits_until(schedule: &Schedule, today: NaiveDate) -> Option<DateTime<Utc>> {
+    let Schedule::Once(_, date) = schedule else { return None };
+    let eve = date.checked_sub_days(Days::new(2)).filter(|_| (*date - today).num_days() >= 365)?;
+    Some(eve.and_time(NaiveTime::MIN).and_utc())
 }
 
 /// Days off: weekdays leave the schedules, if all of them can do without; other days are written out as dates.

@@ -7,6 +7,7 @@ use std::{
     fmt::{self, Write as _},
 };
 
+use chrono::{DateTime, Utc};
 use fedscaler_crds::{GROUP, ScaleTargetRef, VERSION};
 use serde::Serialize;
 
@@ -112,7 +113,11 @@ pub(super) struct Rule {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) target_replicas: Option<i32>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(super) run_once: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(super) suspend: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) suspend_until: Option<DateTime<Utc>>,
 }
 
 #[derive(Serialize)]
