@@ -99,7 +99,8 @@ fn status(object: &FedHpa, facts: &Facts, decision: &Decision, outcome: &Outcome
         clusters: clusters(&old.clusters, facts, decision),
         split: decision.split.as_ref().map(record_split),
         write_back: round.map(record_round),
-        resets: record_resets(decision.resets),
+        // A repair that did not come through is tried again, and is no reset of its own.
+        resets: record_resets(if outcome.round.is_some() { decision.resets } else { facts.memory.resets }),
         release: facts
             .deleting
             .or(decision.releasing_since)

@@ -76,7 +76,25 @@ pub struct EventWriter {
     instance: String,
     clock: SharedClock,
     metrics: Metrics,
-    told: Mutex<BTreeMap<Topic, Told>>,
+    book: Mutex<Book>,
+}
+
+/// What was told lately.
+#[derive(Debug, Default)]
+struct Book {
+    told: BTreeMap<Topic, Told>,
+    /// When what is old was last dropped.
+    swept: DateTime<Utc>,
+}
+
+impl Book {
+    /// Drops what is old, but not at each event: a burst would be gone through again and again.
+    fn sweep(&mut self, now: DateTime<Utc>) {
+        if now.signed_duration_since(self.swept).abs() >= SERIES {
+            self.told.retain(|_, told| told.is_recent(now));
+            self.swept = now;
+        }
+    }
 }
 
 /// What makes an event the same as another.
@@ -100,6 +118,13 @@ struct Told {
     last: DateTime<Utc>,
 }
 
+impl Told {
+    /// Whether the same again is a repetition of it.
+    fn is_recent(&self, now: DateTime<Utc>) -> bool {
+        now.signed_duration_since(self.last).abs() < SERIES
+    }
+}
+
 impl EventWriter {
     /// A writer for the controller of that name (such as `fedscaler.io/fedhpa`) in the process `instance`.
     pub fn new(
@@ -109,8 +134,8 @@ impl EventWriter {
         clock: SharedClock,
         metrics: &Metrics,
     ) -> Self {
-        let told = Mutex::default();
-        Self { client, controller, instance: instance.into(), clock, metrics: metrics.clone(), told }
+        let book = Mutex::default();
+        Self { client, controller, instance: instance.into(), clock, metrics: metrics.clone(), book }
     }
 
     /// Tells that this happened to `regarding`. What is told again within ten minutes is counted on the event
@@ -129,13 +154,15 @@ impl EventWriter {
     }
 
     fn repetition(&self, topic: &Topic, now: DateTime<Utc>) -> Option<Told> {
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        told.retain(|_, told| now.signed_duration_since(told.last).abs() < SERIES);
-        told.get(topic).cloned()
+        let book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
+        book.told.get(topic).filter(|told| told.is_recent(now)).cloned()
     }
 
     fn remember(&self, topic: &Topic, told: Told) {
-        self.told.lock().unwrap_or_else(PoisonError::into_inner).insert(topic.clone(), told);
+        let mut book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = told.last;
+        book.told.insert(topic.clone(), told);
+        book.sweep(now);
     }
 
     async fn count(
@@ -343,6 +370,21 @@ mod tests {
         for class in ["forbidden", "timeout"] {
             assert!(text.contains(&format!("fedscaler_events_lost_total{{class=\"{class}\"}} 1")), "{text}");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_told_long_ago_is_forgotten() {
+        let scene = scene(std::iter::repeat_with(accepted).take(12));
+        for note in 0..10 {
+            scene.publish(&note.to_string()).await;
+        }
+        let kept = || scene.writer.book.lock().unwrap().told.len();
+        assert_eq!(kept(), 10);
+        tokio::time::advance(SERIES.to_std().unwrap()).await;
+        scene.publish("later").await;
+        assert_eq!(kept(), 1);
+        scene.publish("0").await;
+        assert_eq!(scene.methods(), ["POST"; 12], "nothing of it was a repetition");
     }
 
     #[tokio::test(start_paused = true)]

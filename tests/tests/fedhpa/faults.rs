@@ -8,8 +8,9 @@ use fedscaler_sandbox::{
     fault::Which,
     member::traffic::{Demand, Workload},
 };
-use fedscaler_tests::stage::Stage;
+use fedscaler_tests::stage::{FED_HPAS, Stage};
 use http::{Method, StatusCode};
+use k8s_openapi::api::apps::v1::Deployment;
 use kube::{
     Api,
     api::{Patch, PatchParams},
@@ -34,6 +35,19 @@ async fn conflicts_and_failures_of_the_server_only_delay() {
     stage.run(400).await;
     assert_in_order(&stage);
     assert!(stage.numbers().template >= 20, "{:?}", stage.numbers());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_repair_that_takes_several_attempts_is_one_reset() {
+    let mut stage = at_rest(9).await;
+    stage.faults.answer(Which::of(Method::PATCH, "/scale"), StatusCode::CONFLICT, 4);
+    let deployments: Api<Deployment> = Api::default_namespaced(stage.user.clone());
+    let one = json!({"spec": {"replicas": 1}});
+    deployments.patch("web", &PatchParams::default(), &Patch::Merge(&one)).await.unwrap();
+    stage.run(90).await;
+    assert_in_order(&stage);
+    let object = stage.object(&FED_HPAS, "web").unwrap();
+    assert_eq!(object["status"]["resets"]["count"], 1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -278,8 +278,10 @@ impl Scene<'_> {
     }
 
     fn contested(&self, decision: &mut Decision) -> Finding<Condition> {
-        if write_back::contested(decision.resets, self.facts.now) {
-            let reason = Reason::Contested { resets: decision.resets.count };
+        // The one that is repaired now counts when the repair has come through.
+        let resets = self.facts.memory.resets;
+        if write_back::contested(resets, self.facts.now) {
+            let reason = Reason::Contested { resets: resets.count };
             decision.trail.note(reason.clone());
             return Finding::new(Condition::Contested, true, "ReplicasReset", reason.to_string());
         }
