@@ -86,7 +86,7 @@ async fn a_job_for_a_date_waits_for_its_year() {
     let made = conversion(&aliyun(&jobs)).await.manifests;
     assert_eq!(made.matches("runOnce: true").count(), 2, "{made}");
     assert_eq!(made.matches("suspendUntil:").count(), 1, "{made}");
-    assert!(made.contains("suspendUntil: 2028-12-22T00:00:00Z"), "{made}");
+    assert!(made.contains("suspendUntil: \"2028-12-22T00:00:00Z\""), "{made}");
 }
 
 #[tokio::test]

@@ -100,9 +100,8 @@ fn a_gitops_tool_sets_the_replicas_every_minute() {
             Ready=True InOrder: members have their shares and the numbers are true
     -- replicas: 3
      180 s  scale 12
-            totals 4..24 (min by the spec, max by the spec); others set the workload's replicas 3 times: remove spec.replicas from the manifest
+            totals 4..24 (min by the spec, max by the spec)
             Synchronized=False Writing: a write-back round is under way
-            Contested=True ReplicasReset: others set the workload's replicas 3 times: remove spec.replicas from the manifest
      185 s  -
             totals 4..24 (min by the spec, max by the spec); others set the workload's replicas 3 times: remove spec.replicas from the manifest
             Contested=True ReplicasReset: others set the workload's replicas 3 times: remove spec.replicas from the manifest
@@ -112,9 +111,9 @@ fn a_gitops_tool_sets_the_replicas_every_minute() {
             Synchronized=False BackingOff: others set the workload's replicas; the next repair waits
             Contested=True ReplicasReset: others set the workload's replicas 3 times: remove spec.replicas from the manifest
      480 s  binding a 4, b 4, c 4; scale 12
-            totals 4..24 (min by the spec, max by the spec); others set the workload's replicas 4 times: remove spec.replicas from the manifest
+            totals 4..24 (min by the spec, max by the spec); others set the workload's replicas 3 times: remove spec.replicas from the manifest
             Synchronized=False Writing: a write-back round is under way
-            Contested=True ReplicasReset: others set the workload's replicas 4 times: remove spec.replicas from the manifest
+            Contested=True ReplicasReset: others set the workload's replicas 3 times: remove spec.replicas from the manifest
      485 s  -
             totals 4..24 (min by the spec, max by the spec); others set the workload's replicas 4 times: remove spec.replicas from the manifest
             Contested=True ReplicasReset: others set the workload's replicas 4 times: remove spec.replicas from the manifest
