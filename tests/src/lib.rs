@@ -1,8 +1,10 @@
 //! Scenarios, reconcile tests, simulation, conformance and architecture tests of fedscaler.
 
 pub mod chronicle;
+pub mod data;
 pub mod loopback;
 pub mod measure;
 pub mod numbers;
 pub mod rig;
+pub mod scratch;
 pub mod stage;

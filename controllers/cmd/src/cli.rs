@@ -8,6 +8,8 @@ use chrono::{DateTime, NaiveDate, Utc};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use fedscaler_core::schedule::Zone;
 
+use crate::sandbox::{demand::instant, fleet::Moment};
+
 /// Autoscaling over many clusters under a Karmada control plane.
 #[derive(Debug, Parser)]
 #[command(name = "fedscaler", version, propagate_version = true)]
@@ -93,6 +95,25 @@ pub struct SandboxArguments {
     /// Replay this demand: CSV with the columns `timestamp,value`. Default: a generated day, repeated.
     #[arg(long, value_name = "FILE")]
     pub demand: Option<PathBuf>,
+    /// Begin here in --demand: a time as in the file, or RFC 3339. Its peak is that of the whole file. Default: its first
+    /// row.
+    #[arg(long, value_name = "TIME", value_parser = moment, requires = "demand")]
+    pub from: Option<DateTime<Utc>>,
+    /// Make the members of these nodes: CSV with the columns `sn,cpu_milli,memory_mib,gpu`, dealt to the members in turn by
+    /// name. Default: generated members.
+    #[arg(long, value_name = "FILE")]
+    pub fleet: Option<PathBuf>,
+    /// What runs on the nodes already: CSV with the columns `name,cpu_milli,memory_mib,num_gpu,gpu_milli,scheduled_time,
+    /// deletion_time`, times in seconds. Each pod goes to the emptiest node that holds it.
+    #[arg(long, value_name = "FILE", requires = "fleet")]
+    pub fleet_pods: Option<PathBuf>,
+    /// Which of these pods are there: those of this second, `busiest` for the second with the most of them, or `all`
+    /// that ever had a node.
+    #[arg(long, value_name = "SECONDS", default_value = "busiest", requires = "fleet_pods")]
+    pub fleet_at: Moment,
+    /// How many members there are. Default: 3. With it, or with --fleet, the example FedHPA takes all members alike.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=100))]
+    pub members: Option<u8>,
     /// Replicas that the highest demand needs in all.
     #[arg(long, default_value_t = 48, value_parser = clap::value_parser!(u32).range(1..=100_000), value_name = "N")]
     pub peak_replicas: u32,
@@ -103,7 +124,7 @@ pub struct SandboxArguments {
     /// violated. Default: run until interrupted.
     #[arg(long = "for", value_name = "DURATION", value_parser = duration)]
     pub length: Option<Duration>,
-    /// Where the sandbox's clock starts. Default: the first row of --demand, else a Monday.
+    /// Where the sandbox's clock starts. Default: --from, else the first row of --demand, else a Monday.
     #[arg(long, value_name = "RFC3339", value_parser = time)]
     pub start: Option<DateTime<Utc>>,
     /// Decides everything that chance decides.
@@ -285,6 +306,11 @@ fn duration(text: &str) -> Result<Duration, String> {
     let days = jiff::SpanRelativeTo::days_are_24_hours();
     let length = span.to_duration(days).map_err(|_| HELP.to_owned())?;
     Duration::try_from(length).ok().filter(|length| !length.is_zero()).ok_or_else(|| HELP.to_owned())
+}
+
+fn moment(text: &str) -> Result<DateTime<Utc>, String> {
+    instant(text)
+        .ok_or_else(|| "give a time such as 2026-03-02T00:00:00Z or \"2026-03-02 00:00:00\"".to_owned())
 }
 
 fn time(text: &str) -> Result<DateTime<Utc>, String> {

@@ -51,6 +51,8 @@ pub struct Trace {
     points: Vec<(i64, i64)>,
     interpolation: Interpolation,
     ending: Ending,
+    /// How much of the curve is over when it starts, in seconds.
+    skipped: i64,
 }
 
 /// Above this a value is taken for a mistake; it also keeps all sums far inside 64 bits.
@@ -82,7 +84,7 @@ impl Trace {
         if kept.is_empty() {
             return Err(TraceError::Empty);
         }
-        Ok(Self { points: kept, interpolation, ending: Ending::Hold })
+        Ok(Self { points: kept, interpolation, ending: Ending::Hold, skipped: 0 })
     }
 
     /// A trace from points in time; the first one is its start.
@@ -102,6 +104,7 @@ impl Trace {
             points: vec![(0, milli_replicas.max(0))],
             interpolation: Interpolation::Step,
             ending: Ending::Hold,
+            skipped: 0,
         }
     }
 
@@ -119,6 +122,7 @@ impl Trace {
             points: points.collect(),
             interpolation: Interpolation::Linear,
             ending: Ending::Repeat { period: 24 * 3600 },
+            skipped: 0,
         };
         day.with_peak(i64::from(peak) * 1000)
     }
@@ -145,6 +149,13 @@ impl Trace {
         self
     }
 
+    /// The same curve, begun this long after its first point.
+    #[must_use]
+    pub fn skipping(mut self, skipped: Duration) -> Self {
+        self.skipped = i64::try_from(skipped.as_secs()).unwrap_or(i64::MAX);
+        self
+    }
+
     /// Seconds from the first point to the last.
     #[must_use]
     pub fn length(&self) -> Duration {
@@ -157,7 +168,7 @@ impl Trace {
     #[must_use]
     pub fn at(&self, elapsed: Duration) -> i64 {
         let first = self.points.first().map_or(0, |(offset, _)| *offset);
-        let elapsed = i64::try_from(elapsed.as_secs()).unwrap_or(i64::MAX);
+        let elapsed = i64::try_from(elapsed.as_secs()).unwrap_or(i64::MAX).saturating_add(self.skipped);
         match self.ending {
             Ending::Hold => self.between(first.saturating_add(elapsed), None),
             Ending::Repeat { period } => self.between(first + elapsed % period, Some(first + period)),
@@ -237,6 +248,15 @@ mod tests {
     fn scaling_puts_the_highest_point_at_the_peak() {
         let trace = Trace::new([(0, 5000.0), (10, 20000.0)], Interpolation::Step).unwrap().with_peak(60_000);
         assert_eq!([at(&trace, 0), at(&trace, 10)], [15_000, 60_000]);
+    }
+
+    #[test]
+    fn a_trace_can_begin_in_its_middle_and_keeps_its_peak() {
+        let points = [(0, 1.0), (100, 3.0), (200, 2.0)];
+        let trace = Trace::new(points, Interpolation::Linear).unwrap().with_peak(3000);
+        let later = trace.skipping(Duration::from_secs(150));
+        assert_eq!([at(&later, 0), at(&later, 25), at(&later, 1000)], [2500, 2250, 2000]);
+        assert_eq!(at(&later.repeated(), 200), 2500, "a repeated one comes back to where it began");
     }
 
     #[test]

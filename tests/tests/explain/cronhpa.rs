@@ -29,7 +29,7 @@ fn span(from: &str, to: &str) -> Span {
 /// What is said about the CronHPA of a file, as JSON.
 async fn said(manifest: &str, name: &str, span: Span) -> Value {
     let file = Scratch::new(name, manifest);
-    let case = offline::read(&file.0, None, span.from).await.expect("a file that can be read");
+    let case = offline::read(file.path(), None, span.from).await.expect("a file that can be read");
     serde_json::from_str(&told(&case, span, Form::Json).expect("an answer")).expect("JSON")
 }
 
@@ -154,7 +154,7 @@ fn what_cannot_be_explained_is_refused_in_one_line() {
 async fn a_manifest_is_judged_as_the_api_server_would() {
     let manifest = HOLIDAYS.replace("leadSeconds: 600", "leadSecond: 600");
     let file = Scratch::new("typo-cron.yaml", &manifest);
-    let why = offline::read(&file.0, None, at("2026-03-01T00:00:00Z")).await.unwrap_err().to_string();
+    let why = offline::read(file.path(), None, at("2026-03-01T00:00:00Z")).await.unwrap_err().to_string();
     assert!(why.contains("leadSecond") && !why.contains('\n'), "{why}");
     assert!(offline::read(Path::new("nowhere"), None, at("2026-03-01T00:00:00Z")).await.is_err());
 }

@@ -6,7 +6,6 @@ mod refusals;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::PathBuf,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -16,7 +15,10 @@ use fedscaler_cmd::{
     explain::{Case, account::Account, offline, online, save, told, what_ifs},
 };
 use fedscaler_runtime::clock::TokioClock;
-use fedscaler_tests::stage::{FED_HPAS, Stage};
+use fedscaler_tests::{
+    scratch::Scratch,
+    stage::{FED_HPAS, Stage},
+};
 use http::Request;
 use kube::{Client, client::Body};
 use serde_json::{Value, json};
@@ -44,23 +46,6 @@ async fn case(stage: &Stage, client: Client) -> Case {
 fn explained(case: &Case, supposed: &[&str]) -> Account {
     let texts: Vec<String> = supposed.iter().map(|text| (*text).to_owned()).collect();
     Account::of(case, &what_ifs(&texts).expect("what-ifs")).expect("an explanation")
-}
-
-/// A file of this process, gone with the value.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new(name: &str, text: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("fedscaler-{}-{name}", std::process::id()));
-        std::fs::write(&path, text).expect("a scratch file");
-        Self(path)
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _gone = std::fs::remove_file(&self.0);
-    }
 }
 
 /// The split that the status remembers.
@@ -92,8 +77,8 @@ async fn offline_the_saved_facts_give_the_same_explanation_as_online() {
     let stage = at_rest(12).await;
     let seen = case(&stage, stage.user.clone()).await;
     let (facts, manifest) = (Scratch::new("same.json", ""), Scratch::new("same.yaml", FED_HPA));
-    save(&facts.0, &seen).unwrap();
-    let read = offline::read(&manifest.0, &facts.0).await.unwrap();
+    save(facts.path(), &seen).unwrap();
+    let read = offline::read(manifest.path(), facts.path()).await.unwrap();
     assert_eq!(read, seen);
     for form in [Form::Table, Form::Json] {
         let supposed = what_ifs(&["lost=cloud".to_owned(), "max=70".to_owned()]).unwrap();

@@ -85,8 +85,8 @@ async fn an_api_server_that_fails_is_not_waited_for() {
 
 async fn manifest_refused(name: &str, manifest: &str) -> String {
     let file = Scratch::new(name, manifest);
-    let why = offline::read(&file.0, Path::new(FACTS)).await.unwrap_err().to_string();
-    let begins = format!("{}: ", file.0.display());
+    let why = offline::read(file.path(), Path::new(FACTS)).await.unwrap_err().to_string();
+    let begins = format!("{}: ", file.path().display());
     assert!(why.starts_with(&begins) && !why.contains('\n'), "{why}");
     why[begins.len()..].to_owned()
 }
@@ -116,5 +116,8 @@ async fn a_manifest_may_come_from_kubectl_get() {
     let got = Scratch::new("got.json", &object.to_string());
     let written = Scratch::new("written.yaml", FED_HPA);
     let facts = Path::new(FACTS);
-    assert_eq!(offline::read(&got.0, facts).await.unwrap(), offline::read(&written.0, facts).await.unwrap());
+    assert_eq!(
+        offline::read(got.path(), facts).await.unwrap(),
+        offline::read(written.path(), facts).await.unwrap()
+    );
 }

@@ -27,6 +27,15 @@ const WORKLOADS: &str = include_str!("../../../../deploy/examples/workloads.yaml
 const FED_HPA: &str = include_str!("../../../../deploy/examples/fedhpa.yaml");
 const CRON_HPA: &str = include_str!("../../../../deploy/examples/cronhpa.yaml");
 
+/// Which members there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Members {
+    /// Those that the example FedHPA names.
+    Usual,
+    /// Others.
+    Others,
+}
+
 /// Our CustomResourceDefinitions and Karmada's customizations.
 pub async fn definitions(client: &Client) -> Result<(), Refusal> {
     // Rendered and read once per process: every world gets the same.
@@ -49,9 +58,16 @@ pub async fn workloads(client: &Client) -> Result<(), Refusal> {
     apply(client, WORKLOADS).await
 }
 
-/// The example FedHPA and CronHPAs.
-pub async fn autoscalers(client: &Client) -> Result<(), Refusal> {
-    apply(client, FED_HPA).await?;
+/// The example FedHPA and CronHPAs. Where the members are not those that the FedHPA names, it takes all alike.
+pub async fn autoscalers(client: &Client, members: Members) -> Result<(), Refusal> {
+    for mut fed_hpa in documents(FED_HPA)? {
+        if let (Members::Others, Some(distribution)) =
+            (members, fed_hpa.data.pointer_mut("/spec/distribution").and_then(Value::as_object_mut))
+        {
+            distribution.remove("clusters");
+        }
+        apply_one(client, fed_hpa).await?;
+    }
     apply(client, CRON_HPA).await
 }
 

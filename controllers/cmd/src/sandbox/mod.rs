@@ -4,11 +4,13 @@
 //! production, wired by [`crate::suite`]; nothing here knows how they decide.
 
 pub mod audit;
-mod demand;
+pub(crate) mod demand;
+pub mod fleet;
 mod gateway;
 pub mod install;
 mod narrate;
 mod pace;
+mod rows;
 pub mod scenario;
 mod summary;
 
@@ -60,7 +62,7 @@ async fn play(scenario: &Scenario, arguments: &SandboxArguments) -> Result<Summa
     let world = World::start(scenario.world(Arc::clone(&clock))).map_err(Refusal::new)?;
     let client = client_of(world.control_plane());
     let mut narrator = Narrator::new(&world, &clock, scenario);
-    narrator.open();
+    narrator.open(scenario);
     let gateway = Gateway::open(&world, &arguments.kubeconfig)?;
     narrator.welcome(gateway.address(), gateway.kubeconfig());
     install::definitions(&client).await?;
@@ -77,7 +79,7 @@ async fn play(scenario: &Scenario, arguments: &SandboxArguments) -> Result<Summa
         audit: audit_of(&world),
         pace: Pace::new(arguments.speed, gateway.bell()),
     };
-    stage.run(arguments).await?;
+    stage.run(scenario, arguments).await?;
     let mut audit = stage.audit;
     audit.look_at_slots(clock.now());
     stopper.stop();
@@ -118,7 +120,7 @@ struct Stage<'a> {
 }
 
 impl Stage<'_> {
-    async fn run(&mut self, arguments: &SandboxArguments) -> Result<(), Refusal> {
+    async fn run(&mut self, scenario: &Scenario, arguments: &SandboxArguments) -> Result<(), Refusal> {
         let mut looks = interval(AUDIT_EVERY);
         let mut tables = interval(arguments.every);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -134,7 +136,7 @@ impl Stage<'_> {
                 () = &mut end => return Ok(()),
                 () = &mut install, if !installed => {
                     installed = true;
-                    install::autoscalers(self.client).await?;
+                    install::autoscalers(self.client, scenario.who).await?;
                 }
                 _tick = looks.tick() => self.audit.look(self.clock.now()),
                 _tick = tables.tick() => self.narrator.table(self.world),

@@ -46,9 +46,10 @@ impl Narrator {
     }
 
     /// The first lines.
-    pub(super) fn open(&self) {
+    pub(super) fn open(&self, scenario: &Scenario) {
         let members: Vec<_> = self.members.keys().map(String::as_str).collect();
         self.line("sandbox", &format!("a control plane with Karmada and the members {}", members.join(", ")));
+        self.line("sandbox", &format!("members: {}", scenario.members_source));
         self.line(
             "sandbox",
             &format!("demand on {}/{}: {}", self.workload.namespace, self.workload.name, self.demand_source),

@@ -1,7 +1,7 @@
-//! What the sandbox is made of when nobody says otherwise.
+//! What the sandbox is made of.
 //!
-//! Responsible for three members of different shapes and the demand on the example workload. Knows nothing of time's
-//! passing.
+//! Responsible for the members (three of different shapes when nobody says otherwise) and the demand on the example
+//! workload. Knows nothing of time's passing.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -17,7 +17,7 @@ use fedscaler_sandbox::{
     world::{MemberSpec, WorldSpec},
 };
 
-use super::demand;
+use super::{demand, fleet::Fleet, install::Members};
 use crate::{Refusal, cli::SandboxArguments};
 
 /// What is played.
@@ -28,6 +28,11 @@ pub struct Scenario {
     pub workload: Workload,
     /// What the demand is, in words.
     pub demand_source: String,
+    /// What the members are, in words.
+    pub members_source: String,
+    /// Whether the example FedHPA names them.
+    pub who: Members,
+    members: Vec<MemberSpec>,
     trace: Trace,
     seed: u64,
 }
@@ -37,14 +42,20 @@ impl Scenario {
     pub fn new(arguments: &SandboxArguments) -> Result<Self, Refusal> {
         let peak = arguments.peak_replicas;
         let (trace, first, demand_source) = if let Some(path) = &arguments.demand {
-            let recorded = demand::read(path, peak)?;
+            let recorded = demand::read(path, peak, arguments.from)?;
             let words = format!("{}, its peak as {peak} replicas", path.display());
             (recorded.trace, Some(recorded.start), words)
         } else {
             let words = format!("a generated day (seed {}), its peak as {peak} replicas", arguments.seed);
             (Trace::generated(arguments.seed, peak), None, words)
         };
+        let (members, members_source) = members_of(arguments)?;
+        let is_usual = arguments.fleet.is_none() && arguments.members.is_none();
+        let who = if is_usual { Members::Usual } else { Members::Others };
         Ok(Self {
+            members_source,
+            who,
+            members,
             start: arguments.start.or(first).unwrap_or_else(monday),
             workload: Workload::new("default", "web"),
             demand_source,
@@ -53,16 +64,58 @@ impl Scenario {
         })
     }
 
+    /// The members.
+    pub fn members(&self) -> &[MemberSpec] {
+        &self.members
+    }
+
     /// The world that it is played in.
     pub fn world(&self, clock: Arc<dyn Clock>) -> WorldSpec {
         WorldSpec {
             seed: self.seed,
             clock,
-            members: members(),
+            members: self.members.clone(),
             demands: vec![Demand::new(self.workload.clone(), self.trace.clone())],
             lags: Lags::default(),
         }
     }
+}
+
+/// The members that were asked for, and what they are in words.
+fn members_of(arguments: &SandboxArguments) -> Result<(Vec<MemberSpec>, String), Refusal> {
+    let usual = members();
+    let wanted = arguments.members.map_or(usual.len(), usize::from);
+    let Some(path) = &arguments.fleet else {
+        return Ok((generated(&usual, wanted), "generated: roomy, crowded and rented ones".to_owned()));
+    };
+    let mut fleet = Fleet::read(path)?;
+    let nodes = fleet.len();
+    if nodes < wanted {
+        return Err(Refusal::new(format!(
+            "--fleet {}: {nodes} nodes are too few for {wanted} members: give a smaller --members",
+            path.display()
+        )));
+    }
+    let tenants = match &arguments.fleet_pods {
+        Some(path) => {
+            let there = fleet.populate(path, arguments.fleet_at)?;
+            let rest =
+                if there.unplaced > 0 { format!(" ({} fit nowhere)", there.unplaced) } else { String::new() };
+            format!("{} pods{rest} of {}", there.placed, path.display())
+        }
+        None => "nothing on them".to_owned(),
+    };
+    Ok((fleet.deal(wanted), format!("{nodes} nodes of {}, {tenants}", path.display())))
+}
+
+/// So many members, the shapes again and again.
+fn generated(shapes: &[MemberSpec], count: usize) -> Vec<MemberSpec> {
+    let numbered = |(index, shape): (usize, &MemberSpec)| {
+        let round = index / shapes.len() + 1;
+        let name = if round == 1 { shape.name.clone() } else { format!("{}-{round}", shape.name) };
+        MemberSpec { name, ..shape.clone() }
+    };
+    shapes.iter().cycle().take(count).enumerate().map(numbered).collect()
 }
 
 /// The three members: roomy and crowded data centres of one's own, and a rented cluster.
