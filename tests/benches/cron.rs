@@ -293,7 +293,7 @@ impl Work {
         Self {
             reconciles: of_ours("controller_runtime_reconcile_total{"),
             waiting: of_ours("workqueue_depth{") + of_ours("controller_runtime_active_workers{"),
-            applied: sum("cronhpa_slots_total{", "\"applied\""),
+            applied: sum("cronhpa_slots_total{", "\"Applied\""),
         }
     }
 }

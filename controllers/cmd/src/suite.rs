@@ -70,7 +70,7 @@ impl Suite {
                 readiness: self.readiness,
                 fed_hpas,
                 cron_hpas,
-                karmada: karmada.view(),
+                karmada,
                 instance: self.instance,
             },
             shutdown.requested(),

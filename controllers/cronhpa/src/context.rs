@@ -10,7 +10,7 @@ use fedscaler_runtime::{clock::SharedClock, events::EventWriter, leadership::Ter
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use kube::Client;
 
-use crate::{agenda::Agenda, calendars::Calendars, metrics::CronHpaMetrics};
+use crate::{agenda::Agenda, calendars::Calendars, metrics::CronHpaMetrics, readiness::Awaiting};
 
 /// How long one call to the API server may take.
 pub const CALL_BUDGET: Duration = Duration::from_secs(5);
@@ -33,6 +33,8 @@ pub struct Context {
     pub hpas: Cache<HorizontalPodAutoscaler>,
     /// What members were last seen to have.
     pub karmada: View,
+    /// Who waits for members to have more.
+    pub awaiting: Awaiting,
     /// Calendars of days off.
     pub calendars: Calendars,
     /// When whom to wake.

@@ -85,7 +85,9 @@ pub async fn observe(cx: &Context, object: &CronHpa, admitted: &Admitted, now: D
     let memory = object.status.as_ref().map(|status| recall(status, admitted)).unwrap_or_default();
     let unread = Target::Found { level: None, writers: Writers::default() };
     let mut facts = Facts { now, memory, target: unread, holder: held_by(cx, admitted), ready: None };
-    if !awaited(&admitted.policy, &facts.memory, now).is_empty() {
+    if awaited(&admitted.policy, &facts.memory, now).is_empty() {
+        cx.awaiting.end(&admitted.key);
+    } else {
         facts.ready = readiness::of_target(cx, admitted);
     }
     let sight = match admitted.policy.aim {

@@ -8,7 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use fedscaler_core::cronhpa::{
     decide::{Decision, decide},
     policy::Aim,
-    readiness::{awaited, next_look},
+    readiness::{awaited, first_look},
 };
 use fedscaler_crds::CronHpa;
 use fedscaler_karmada::error::WriteError;
@@ -106,7 +106,7 @@ pub async fn reconcile(object: Arc<CronHpa>, cx: Arc<Context>) -> Result<Action,
     if let Some(error) = observed.failure {
         return Err(ReconcileError::Observe(error));
     }
-    let look = next_look(&awaited(&admitted.policy, &memory, now), now);
+    let look = first_look(&awaited(&admitted.policy, &memory, now), now);
     Ok(Action::requeue(come_back(&cx, &acted.object, &admitted, &decision, look)))
 }
 

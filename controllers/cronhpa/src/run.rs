@@ -5,7 +5,7 @@
 use std::{num::NonZeroUsize, sync::Arc};
 
 use fedscaler_crds::{CronHpa, FedHpa};
-use fedscaler_karmada::{caches::View, labels::CRONHPA_MANAGER, plane::ControlPlane};
+use fedscaler_karmada::{caches::Watches, labels::CRONHPA_MANAGER, plane::ControlPlane};
 use fedscaler_runtime::{
     clock::SharedClock,
     controller::Controller,
@@ -24,6 +24,7 @@ use crate::{
     calendars::{self, Calendars},
     context::{CALL_BUDGET, Context},
     metrics::CronHpaMetrics,
+    readiness::Awaiting,
     reconcile::reconcile,
     wakes,
 };
@@ -51,8 +52,8 @@ pub struct Setup {
     pub fed_hpas: Watched<FedHpa>,
     /// The watch of CronHPAs.
     pub cron_hpas: Watched<CronHpa>,
-    /// What is known of Karmada's objects.
-    pub karmada: View,
+    /// The watches of Karmada's objects.
+    pub karmada: Watches,
     /// The name of this process, for events.
     pub instance: String,
 }
@@ -68,12 +69,14 @@ pub async fn run(setup: Setup, shutdown: impl Future<Output = ()>) -> Result<(),
         .start(&setup.readiness, &setup.metrics);
     let cron_hpas = setup.cron_hpas.cache().clone();
     let agenda = Agenda::default();
+    let awaiting = Awaiting::default();
     let controller = Controller::new(NAME, &setup.cron_hpas, &setup.metrics)?
         .concurrency(CONCURRENCY)
         .once(setup.term.clone().began())
         .wake_on(agenda.wakes(setup.heartbeat, Arc::clone(&setup.clock)));
     let controller = wakes::connect(controller, &setup.cron_hpas, &setup.fed_hpas, &hpas)
-        .wake_on(touching(config_maps.changes(), wakes::of_calendar(cron_hpas.clone())));
+        .wake_on(touching(config_maps.changes(), wakes::of_calendar(cron_hpas.clone())))
+        .wake_on(touching(setup.karmada.workload_works.changes(), awaiting.of_work()));
     let context = Context {
         plane: ControlPlane::new(setup.client.clone(), CALL_BUDGET, CRONHPA_MANAGER),
         events: EventWriter::new(
@@ -89,7 +92,8 @@ pub async fn run(setup: Setup, shutdown: impl Future<Output = ()>) -> Result<(),
         term: setup.term,
         fed_hpas: setup.fed_hpas.cache().clone(),
         hpas: hpas.cache().clone(),
-        karmada: setup.karmada,
+        karmada: setup.karmada.view(),
+        awaiting,
         cron_hpas,
         calendars: Calendars::new(config_maps.cache().clone()),
         agenda,

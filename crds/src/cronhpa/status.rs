@@ -201,8 +201,8 @@ pub struct SlotRecord {
     /// When it was accounted for. Absent: not recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finished_time: Option<Time>,
-    /// Seconds from when it was due until as many replicas as the rule asks for were ready, right to a quarter of the time
-    /// since it took effect; below 0 if they were ready before it was due. Absent: not known, or not within an hour.
+    /// Seconds from when it was due until as many replicas as the rule asks for were ready, as Karmada was told; below 0 if
+    /// that was before. Absent: not known, or not within an hour.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = -86_400))]
     pub ready_after_seconds: Option<i64>,

@@ -1,6 +1,6 @@
 //! How long it takes until the replicas that a slot asks for are ready.
 //!
-//! Responsible for which slots are still watched for that, how soon to look again, and what was seen. People choose a lead
+//! Responsible for which slots are still watched for that, when to look at first, and what was seen. People choose a lead
 //! by it; no decision does.
 
 use std::collections::BTreeMap;
@@ -16,11 +16,8 @@ use super::{
 /// What is not ready by then is watched no longer.
 const PATIENCE: TimeDelta = TimeDelta::hours(1);
 
-/// The first look.
-const SOONEST: TimeDelta = TimeDelta::seconds(5);
-
-/// The longest between two looks.
-const LATEST: TimeDelta = TimeDelta::seconds(60);
+/// So long after a slot took effect it is looked whether they are there: of what was ready before, nothing changes any more.
+const FIRST_LOOK: TimeDelta = TimeDelta::seconds(5);
 
 /// A slot that took effect and whose replicas have not been seen ready.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,10 +48,10 @@ fn of_record(rule: &Rule, last: &Record, now: DateTime<Utc>) -> Option<Awaited> 
     Some(Awaited { replicas: asked.filter(|replicas| *replicas > 0)?, since })
 }
 
-/// How long to wait until the next look: a quarter of what has passed, so that what is seen is right to a quarter however
-/// long it takes, and few looks are enough.
-pub fn next_look(awaited: &BTreeMap<String, Awaited>, now: DateTime<Utc>) -> Option<TimeDelta> {
-    awaited.values().map(|one| ((now - one.since) / 4).clamp(SOONEST, LATEST)).min()
+/// How long to wait until a look that no change causes, if one is still to come.
+pub fn first_look(awaited: &BTreeMap<String, Awaited>, now: DateTime<Utc>) -> Option<TimeDelta> {
+    let left = awaited.values().map(|one| one.since + FIRST_LOOK - now);
+    left.filter(|left| *left > TimeDelta::zero()).min()
 }
 
 /// What is remembered once so many replicas were seen ready.

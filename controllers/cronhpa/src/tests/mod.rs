@@ -10,7 +10,7 @@ use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
 use fedscaler_crds::{CronHpa, FedHpa, cronhpa::RuleStatus, render};
-use fedscaler_karmada::caches::View;
+use fedscaler_karmada::caches::Watches;
 use fedscaler_runtime::{
     clock::TokioClock as ControllersClock,
     heartbeat::IntervalHeartbeat,
@@ -179,7 +179,7 @@ impl Stage {
             fed_hpas: Watch::<FedHpa>::of(Api::all(client.clone())).start(&readiness, &self.metrics),
             cron_hpas: Watch::<CronHpa>::of(Api::all(client.clone())).start(&readiness, &self.metrics),
             metrics: self.metrics.clone(),
-            karmada: View::default(),
+            karmada: Watches::start(&client, &readiness, &self.metrics),
             readiness,
             instance: "test".to_owned(),
             client,

@@ -1,7 +1,7 @@
 //! How long it took until replicas were ready.
 
 use super::*;
-use crate::cronhpa::readiness::{awaited, next_look};
+use crate::cronhpa::readiness::{awaited, first_look};
 
 /// Leads nine o'clock by ten minutes.
 fn led() -> World {
@@ -43,17 +43,17 @@ fn replicas_are_watched_from_the_write_until_they_are_ready() {
 }
 
 #[test]
-fn looks_are_as_far_apart_as_a_quarter_of_what_has_passed() {
+fn they_are_looked_for_soon_once_and_for_an_hour() {
     let mut world = led();
     world.run("2026-03-02T08:50:00Z");
     let after = |seconds| {
         let now = at("2026-03-02T08:50:00Z") + TimeDelta::seconds(seconds);
-        next_look(&awaited(&world.policy, &world.memory, now), now).map(|look| look.num_seconds())
+        let awaited = awaited(&world.policy, &world.memory, now);
+        (awaited.len(), first_look(&awaited, now).map(|look| look.num_seconds()))
     };
-    assert_eq!(after(0), Some(5));
-    assert_eq!(after(100), Some(25));
-    assert_eq!(after(1000), Some(60));
-    assert_eq!(after(3601), None, "after an hour nobody waits any longer");
+    assert_eq!((after(0), after(3)), ((1, Some(5)), (1, Some(2))));
+    assert_eq!(after(5), (1, None), "from then on changes tell");
+    assert_eq!(after(3601), (0, None), "after an hour nobody waits any longer");
 }
 
 #[test]
