@@ -2,6 +2,7 @@
 
 pub mod chronicle;
 pub mod data;
+pub mod kubectl;
 pub mod loopback;
 pub mod measure;
 pub mod numbers;
