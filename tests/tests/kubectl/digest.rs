@@ -64,7 +64,7 @@ fn table(told: &mut String, table: &Value) {
 /// An object without what differs from server to server; of its managers, who they are.
 fn plain(object: &Value) -> Value {
     let mut object = object.clone();
-    if let Some(metadata) = object["metadata"].as_object_mut() {
+    if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
         for field in ["uid", "resourceVersion", "creationTimestamp"] {
             metadata.remove(field);
         }

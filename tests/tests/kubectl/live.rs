@@ -59,7 +59,7 @@ impl Kubectl {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let all = format!("{}{}", text(&done.stdout), text(&done.stderr));
         let kept =
-            all.lines().filter(|line| !is_of_the_moment(line)).map(|line| format!("{}\n", line.trim_end()));
+            all.lines().filter(|line| !is_of_the_moment(line)).map(|line| format!("{}\n", without_age(line)));
         let kept = kept.filter(|line| line != "\n").collect();
         if done.status.success() {
             kept
@@ -75,6 +75,18 @@ fn is_of_the_moment(line: &str) -> bool {
     ["diff ", "--- ", "+++ ", "UID:", "uid:", "Resource Version:", "resourceVersion:"]
         .iter()
         .any(|beginning| line.starts_with(beginning))
+}
+
+/// An event as `describe` shows it, without its age: that is by this machine's clock, and so is the columns' width.
+fn without_age(line: &str) -> String {
+    let words: Vec<_> = line.split_whitespace().collect();
+    match words.as_slice() {
+        ["Type", "Reason", "Age", ..] | ["----", ..] if line.starts_with("  ") => words.join(" "),
+        [kind @ ("Normal" | "Warning"), reason, _age, rest @ ..] if line.starts_with("  ") => {
+            format!("{kind} {reason} AGE {}", rest.join(" "))
+        }
+        _ => line.trim_end().to_owned(),
+    }
 }
 
 /// Words between blanks; those in single quotes are one.

@@ -46,23 +46,10 @@ spec:
 
 const FED_HPA_WRONG: &str = "apiVersion: autoscaling.fedscaler.io/v1alpha1
 kind: FedHPA
-metadata: {name: batch}
+metadata: {name: wrong}
 spec:
   scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: batch}
   maxReplica: 12
-";
-
-const EVENT: &str = "apiVersion: events.k8s.io/v1
-kind: Event
-metadata: {name: web.1, namespace: default}
-eventTime: 2026-03-02T11:59:00.000000Z
-reportingController: fedscaler
-reportingInstance: fedscaler-0
-action: Divide
-reason: Divided
-type: Normal
-regarding: {apiVersion: autoscaling.fedscaler.io/v1alpha1, kind: FedHPA, name: web, namespace: default}
-note: 'idc-roomy 3..24, cloud 1..16'
 ";
 
 /// All of them.
@@ -132,6 +119,7 @@ pub(crate) const SCENES: &[Scene] = &[
                 "patch fedhpa web --type=json -p '[{\"op\":\"replace\",\"path\":\"/spec/maxReplicas\",\"value\":70}]'",
             ),
             line("patch fedhpa web --type=merge -p '{\"spec\":{\"minReplicas\":700}}'"),
+            line("patch fedhpa web --type=merge -p '{\"spec\":{\"maxReplicas\":2}}'"),
             line("label fedhpa web team=shop"),
             line("label fedhpa web team=other"),
             line("annotate fedhpa web 'note=two words' --overwrite"),
@@ -153,10 +141,7 @@ pub(crate) const SCENES: &[Scene] = &[
             line("delete deployment nobody"),
         ],
     },
-    Scene {
-        name: "describe",
-        lines: &[reading("create -f -", EVENT), line("get events"), line("describe fedhpa web")],
-    },
+    Scene { name: "describe", lines: &[line("get events"), line("describe fedhpa web")] },
     Scene {
         name: "kinds",
         lines: &[

@@ -11,9 +11,13 @@ use axum::{Router, body::Body, extract::Request, response::Response};
 use chrono::{DateTime, Utc};
 use fedscaler_cmd::sandbox::install;
 use fedscaler_sandbox::{
-    apiserver::{ApiServer, kinds::PODS},
+    apiserver::{
+        ApiServer,
+        kinds::{CORE_EVENTS, PODS},
+    },
     clock::Clock,
 };
+use fedscaler_tests::stage::FED_HPAS;
 use http_body_util::BodyExt as _;
 use kube::Client;
 use serde_json::{Value, json};
@@ -40,15 +44,33 @@ impl Clock for Noon {
     }
 }
 
+/// Of a minute ago, about the example FedHPA.
+fn event(uid: &Value) -> Value {
+    json!({
+        "metadata": {"name": "web.1", "namespace": "default"},
+        "involvedObject": {
+            "apiVersion": "autoscaling.fedscaler.io/v1alpha1", "kind": "FedHPA", "name": "web",
+            "namespace": "default", "uid": uid,
+        },
+        "type": "Normal",
+        "reason": "Divided",
+        "message": "idc-roomy 3..24, cloud 1..16",
+        "source": {"component": "fedscaler"},
+        "firstTimestamp": "2026-03-02T11:59:00Z",
+        "lastTimestamp": "2026-03-02T11:59:00Z",
+        "count": 1,
+    })
+}
+
 /// A fresh server.
 pub(crate) struct Server {
     api: ApiServer,
-    /// The version that the last answer named: watches go on from there.
-    last: Mutex<String>,
+    /// The version and the identity that the last answer named: the next request may name them again.
+    last: Mutex<[String; 2]>,
 }
 
-/// Stands for the version that the answer before named.
-const LAST: &str = "LAST";
+/// What stands in a recorded path for these two, and the parameters whose values they are.
+const LAST: [(&str, &str); 2] = [("resourceVersion=", "LAST-VERSION"), ("involvedObject.uid%3D", "LAST-UID")];
 
 impl Server {
     pub(crate) async fn new() -> Self {
@@ -62,6 +84,8 @@ impl Server {
             install::apply(&client, workload).await.unwrap();
         }
         install::apply(&client, FED_HPA).await.unwrap();
+        let fed_hpa = server.local("test").get(&FED_HPAS, "default", "web").unwrap();
+        server.local("fedscaler").create(&CORE_EVENTS, event(&fed_hpa["metadata"]["uid"])).unwrap();
         for (name, ready) in [("web-1", true), ("web-2", false)] {
             let pod = json!({
                 "metadata": {"name": name, "namespace": "default", "labels": {"app": "web"}},
@@ -75,7 +99,11 @@ impl Server {
 
     /// What the answer to a request says.
     pub(crate) async fn answer(&self, sent: &Sent) -> String {
-        let path = sent.path.replace(LAST, &self.last.lock().unwrap());
+        let last = self.last.lock().unwrap().clone();
+        let path = LAST
+            .iter()
+            .zip(&last)
+            .fold(sent.path.clone(), |path, ((_, word), value)| path.replace(word, value));
         let request = http::Request::builder().method(sent.method.as_str()).uri(path);
         let request = request.header("accept", &sent.accept).header("user-agent", "kubectl/v1.36.3");
         let request = request.header("content-type", &sent.content_type);
@@ -85,10 +113,11 @@ impl Server {
         while let Ok(Some(Ok(frame))) = timeout(SILENCE, body.frame()).await {
             read.extend_from_slice(&frame.into_data().unwrap_or_default());
         }
-        if let Ok(answer) = serde_json::from_slice::<Value>(&read)
-            && let Some(version) = answer["metadata"]["resourceVersion"].as_str()
-        {
-            version.clone_into(&mut self.last.lock().unwrap());
+        let answer: Value = serde_json::from_slice(&read).unwrap_or_default();
+        for (index, field) in ["resourceVersion", "uid"].iter().enumerate() {
+            if let Some(value) = answer["metadata"][field].as_str() {
+                value.clone_into(&mut self.last.lock().unwrap()[index]);
+            }
         }
         let content_type = parts.headers.get("content-type").map_or("", |value| value.to_str().unwrap());
         digest(parts.status.as_u16(), content_type, &read)
@@ -113,7 +142,7 @@ async fn hear(server: ApiServer, heard: Arc<Mutex<Vec<Sent>>>, request: Request)
     let header = |name: &str| parts.headers.get(name).map_or("", |value| value.to_str().unwrap()).to_owned();
     heard.lock().unwrap().push(Sent {
         method: parts.method.to_string(),
-        path: without_version(&parts.uri.to_string()),
+        path: lasting(&parts.uri.to_string()),
         accept: header("accept"),
         content_type: header("content-type"),
         body: body.to_vec(),
@@ -122,16 +151,21 @@ async fn hear(server: ApiServer, heard: Arc<Mutex<Vec<Sent>>>, request: Request)
     server.service().oneshot(request).await.unwrap().map(Body::new)
 }
 
-/// A path whose version is that of the answer before.
-fn without_version(path: &str) -> String {
-    const NAME: &str = "resourceVersion=";
-    let Some((before, version)) = path.split_once(NAME) else { return path.to_owned() };
-    let digits = version.bytes().take_while(u8::is_ascii_digit).count();
-    if digits == 0 || &version[..digits] == "0" {
-        path.to_owned()
-    } else {
-        format!("{before}{NAME}{LAST}{}", &version[digits..])
-    }
+/// A path without what differs from run to run.
+fn lasting(path: &str) -> String {
+    LAST.iter().fold(path.to_owned(), |path, (parameter, word)| {
+        let Some((before, value)) = path.split_once(parameter) else { return path };
+        let length = value.bytes().take_while(|byte| byte.is_ascii_hexdigit() || *byte == b'-').count();
+        match &value[..length] {
+            "" | "0" => path,
+            _ => format!("{before}{parameter}{word}{}", &value[length..]),
+        }
+    })
+}
+
+/// Whether kubectl only asks what kinds there are: many at once, and in any order.
+fn is_discovery(path: &str) -> bool {
+    path.ends_with("?timeout=32s") && !path.starts_with("/openapi")
 }
 
 /// A server that listens until this is dropped.
@@ -146,7 +180,7 @@ impl Listening {
     pub(crate) async fn exchanges(&self, twin: &Server) -> Vec<Exchange> {
         let heard = std::mem::take(&mut *self.heard.lock().unwrap());
         let mut exchanges = Vec::new();
-        for request in heard {
+        for request in heard.into_iter().filter(|request| !is_discovery(&request.path)) {
             let answer = twin.answer(&request).await;
             exchanges.push(Exchange { request, answer });
         }
