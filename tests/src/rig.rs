@@ -108,6 +108,11 @@ impl Rig {
     }
 }
 
+/// The kubectl that the rig has built, whether the rig runs or not.
+pub fn kubectl_of_the_rig() -> Option<PathBuf> {
+    Some(folder().join("bin/kubectl")).filter(|kubectl| kubectl.is_file())
+}
+
 /// Where the rig keeps what runs.
 fn folder() -> PathBuf {
     let target =

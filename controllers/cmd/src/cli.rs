@@ -6,6 +6,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use fedscaler_core::schedule::Zone;
 
 use crate::sandbox::{demand::instant, fleet::Moment};
@@ -41,6 +42,15 @@ pub enum Command {
     Convert(ConvertArguments),
     /// Print the CustomResourceDefinitions, or write them to a folder.
     Crds(CrdsArguments),
+    /// Print what a shell needs to complete these words.
+    ///
+    /// For bash: `fedscaler completions bash > /etc/bash_completion.d/fedscaler`; for zsh, a file `_fedscaler` in a folder
+    /// of `$fpath`; for fish, `~/.config/fish/completions/fedscaler.fish`.
+    Completions(CompletionsArguments),
+    /// Print the manual page, or write one a command to a folder.
+    ///
+    /// `fedscaler man | man -l -` shows it; `fedscaler man --output /usr/local/share/man/man1` keeps them all.
+    Man(ManArguments),
 }
 
 /// Where the controllers run and how they tell.
@@ -286,6 +296,22 @@ pub struct ConvertArguments {
 #[derive(Debug, Args)]
 pub struct CrdsArguments {
     /// The folder to write one file a kind to. Default: print them all.
+    #[arg(long, value_name = "FOLDER")]
+    pub output: Option<PathBuf>,
+}
+
+/// What completes.
+#[derive(Debug, Args)]
+pub struct CompletionsArguments {
+    /// The shell.
+    #[arg(value_enum)]
+    pub shell: Shell,
+}
+
+/// Where the manual goes.
+#[derive(Debug, Args)]
+pub struct ManArguments {
+    /// The folder to write one page a command to. Default: print that of fedscaler itself.
     #[arg(long, value_name = "FOLDER")]
     pub output: Option<PathBuf>,
 }

@@ -7,6 +7,7 @@ pub mod cli;
 pub mod convert;
 pub mod crds;
 pub mod explain;
+pub mod manual;
 pub mod run;
 pub mod sandbox;
 pub mod suite;
@@ -26,6 +27,8 @@ pub fn main() -> ExitCode {
         Command::Explain(arguments) => explain::command(&arguments),
         Command::Convert(arguments) => convert::command(&arguments),
         Command::Crds(arguments) => crds::command(&arguments),
+        Command::Completions(arguments) => manual::completions(&arguments),
+        Command::Man(arguments) => manual::pages(&arguments),
     };
     match outcome {
         Ok(code) => code,

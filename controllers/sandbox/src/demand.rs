@@ -256,7 +256,7 @@ mod tests {
         let trace = Trace::new(points, Interpolation::Linear).unwrap().with_peak(3000);
         let later = trace.skipping(Duration::from_secs(150));
         assert_eq!([at(&later, 0), at(&later, 25), at(&later, 1000)], [2500, 2250, 2000]);
-        assert_eq!(at(&later.repeated(), 200), 2500, "a repeated one comes back to where it began");
+        assert_eq!(at(&later.repeated(), 300), 2500, "a repeated one comes back to where it began");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use fedscaler_cmd::sandbox::{
     scenario::Scenario,
 };
 use fedscaler_sandbox::{demand::Trace, world::MemberSpec};
-use fedscaler_tests::{data, scratch::Scratch, stage::Stage};
+use fedscaler_tests::{real_input, scratch::Scratch, stage::Stage};
 
 use super::arguments;
 
@@ -56,8 +56,8 @@ fn generated_members_go_on_with_other_names() {
 #[tokio::test(start_paused = true)]
 async fn a_real_fleet_that_is_full_is_played_on() {
     let what = "a real fleet as members";
-    let Some(nodes) = data::file("openb_nodes.csv", what) else { return };
-    let Some(pods) = data::file("openb_pods.csv", what) else { return };
+    let Some(nodes) = real_input::file("openb_nodes.csv", what) else { return };
+    let Some(pods) = real_input::file("openb_pods.csv", what) else { return };
     let mut fleet = Fleet::read(&nodes).expect("the nodes");
     assert_eq!(fleet.len(), 1523);
     let busiest = fleet.clone().populate(&pods, Moment::Busiest).expect("the pods");

@@ -61,7 +61,7 @@ fn wrong_pods_are_named_by_their_line() {
     let nodes = Scratch::new("pods-nodes.csv", NODES);
     let head = "name,cpu_milli,memory_mib,num_gpu,gpu_milli,scheduled_time,deletion_time\n";
     let pods = Scratch::new("pods.csv", &format!("{head}a,100,10,0,0,0,9\nb,100,10,0,0,soon,9\n"));
-    let why = refused(&["--fleet", nodes.word(), "--fleet-pods", pods.word()]);
+    let why = refused(&["--fleet", nodes.word(), "--fleet-pods", pods.word(), "--members", "1"]);
     assert!(why.contains("line 3: scheduled_time \"soon\" is not a whole number"), "{why}");
 }
 

@@ -154,7 +154,8 @@ impl Fleet {
 
     fn place(&mut self, tenant: &Tenant) -> Option<()> {
         let holding = self.0.iter_mut().filter(|machine| machine.free.holds(tenant.asks));
-        let machine = holding.min_by_key(|machine| (machine.fullness(), machine.node.name.clone()))?;
+        let machine =
+            holding.min_by_key(|machine| (machine.fullness_with(tenant.asks), machine.node.name.clone()))?;
         machine.free = machine.free.minus(tenant.asks);
         machine.tenants.push(FillerSpec {
             name: tenant.name.clone(),
@@ -184,10 +185,11 @@ impl Fleet {
 }
 
 impl Machine {
-    /// In thousandths, cpu and memory counting alike.
-    fn fullness(&self) -> i64 {
-        let share = |free: i64, of: i64| (of - free) * 1000 / of;
-        share(self.free.cpu_milli, self.node.cpu_milli) + share(self.free.memory_mib, self.node.memory_mib)
+    /// How full the node would be with the pod, in thousandths, cpu and memory counting alike.
+    fn fullness_with(&self, pod: Amounts) -> i64 {
+        let left = self.free.minus(pod);
+        let share = |left: i64, of: i64| (of - left) * 1000 / of;
+        share(left.cpu_milli, self.node.cpu_milli) + share(left.memory_mib, self.node.memory_mib)
     }
 }
 

@@ -61,9 +61,9 @@ async fn play(scenario: &Scenario, arguments: &SandboxArguments) -> Result<Summa
     let clock: Arc<dyn Clock> = Arc::new(TokioClock::starting_at(scenario.start));
     let world = World::start(scenario.world(Arc::clone(&clock))).map_err(Refusal::new)?;
     let client = client_of(world.control_plane());
+    let gateway = Gateway::open(&world, &arguments.kubeconfig)?;
     let mut narrator = Narrator::new(&world, &clock, scenario);
     narrator.open(scenario);
-    let gateway = Gateway::open(&world, &arguments.kubeconfig)?;
     narrator.welcome(gateway.address(), gateway.kubeconfig());
     install::definitions(&client).await?;
     install::workloads(&client).await?;

@@ -165,6 +165,12 @@ impl ApiError {
         Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UnsupportedMediaType", message)
     }
 
+    /// 415: the body is protobuf that is not read.
+    #[must_use]
+    pub fn unsupported_protobuf(message: &str) -> Self {
+        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UnsupportedMediaType", message)
+    }
+
     /// 422: the object breaks rules of its kind; one cause per broken rule, in the order given.
     #[must_use]
     pub fn invalid(subject: Subject<'_>, causes: &[Cause]) -> Self {

@@ -23,6 +23,7 @@ mod openapi;
 mod ownership;
 mod patches;
 mod path;
+mod protobuf;
 mod response;
 mod routes;
 mod rules;

@@ -153,10 +153,9 @@ impl Expressions {
         };
         // What an update left alone is blamed only by rules that look at the change itself.
         let blamed = |error: &ValidationError| {
-            let place = at(new, &error.field_path);
-            error.rule.contains("oldSelf")
-                || place.is_none()
-                || old.and_then(|old| at(old, &error.field_path)) != place
+            let judged = place(&error.field_path);
+            let value = at(new, judged);
+            error.rule.contains("oldSelf") || value.is_none() || old.and_then(|old| at(old, judged)) != value
         };
         let mut causes: Vec<Cause> =
             errors.into_iter().filter(blamed).map(|error| self.cause(error, new)).collect();
@@ -165,19 +164,16 @@ impl Expressions {
     }
 
     fn cause(&self, error: ValidationError, new: &Value) -> Cause {
-        let value = at(new, &error.field_path);
+        let value = at(new, place(&error.field_path));
         let told = match error.kind {
             ErrorKind::ValidationFailure => error.message,
             _ => format!("failed evaluating rule: {}: {}", error.rule, error.message),
         };
         let (reason, message) = worded(error.reason.as_deref(), value, &told);
-        let separator =
-            if self.field.is_empty() || error.field_path.is_empty() || error.field_path.starts_with('[') {
-                ""
-            } else {
-                "."
-            };
-        Cause { field: format!("{}{separator}{}", self.field, error.field_path), reason, message }
+        let within = error.field_path.trim_start_matches('.');
+        let is_whole = self.field.is_empty() || within.is_empty() || within.starts_with('[');
+        let separator = if is_whole { "" } else { "." };
+        Cause { field: format!("{}{separator}{within}", self.field), reason, message }
     }
 }
 
@@ -212,6 +208,11 @@ fn worded(reason: Option<&str>, value: Option<&Value>, message: &str) -> (&'stat
             _ => ("FieldValueInvalid", format!("Invalid value: {message}")),
         },
     }
+}
+
+/// What a rule judges. A rule of the whole that blames a field (by its `fieldPath`) says so with a dot before it.
+fn place(path: &str) -> &str {
+    if path.starts_with('.') { "" } else { path }
 }
 
 /// What is at a path such as `spec.rules[0].name`.

@@ -20,6 +20,7 @@ use super::{
     metadata::{metadata_mut, name_of, namespace_of, text},
     objects::{self, Effect, Part, Unconditional, UnknownFields, Writing},
     patches::{self, PatchType},
+    protobuf,
     response::{self, ResponseBody},
     routes::{Query, Target},
     scale,
@@ -150,10 +151,11 @@ fn answer(code: StatusCode, served: &Served, object: &Arc<Value>) -> Response<Re
 
 /// The body as JSON, whether it came as JSON or YAML.
 fn decode(call: &Call) -> Result<Value, ApiError> {
-    let text = std::str::from_utf8(&call.body).map_err(|error| ApiError::bad_request(error.to_string()))?;
+    let text = || std::str::from_utf8(&call.body).map_err(|error| ApiError::bad_request(error.to_string()));
     match call.media_type.as_str() {
-        "" | "application/json" => decoding::json(text),
-        "application/yaml" => decoding::yaml(text),
+        "" | "application/json" => decoding::json(text()?),
+        "application/yaml" => decoding::yaml(text()?),
+        protobuf::MEDIA_TYPE => protobuf::read(&call.body),
         _ => Err(ApiError::unsupported_media_type(&["application/json", "application/yaml"])),
     }
 }

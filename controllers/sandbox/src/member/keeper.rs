@@ -243,7 +243,7 @@ impl Keeper {
     fn write_progress(&mut self, key: &PodKey, progress: Progress) {
         let Some(found) = self.api.get(&PODS, &key.0, &key.1) else { return };
         let mut object = (*found).clone();
-        object["status"] = objects::status(progress, self.clock.now());
+        objects::set_status(&mut object, progress, self.clock.now());
         let written = self.api.update_status(&PODS, object);
         self.took(key, written);
     }
@@ -328,7 +328,7 @@ impl Keeper {
         let now = self.clock.now();
         let bound = self.api.update(&PODS, object).and_then(|bound| {
             let mut object = (*bound).clone();
-            object["status"] = objects::status(Progress::Starting { started: now, since: now }, now);
+            objects::set_status(&mut object, Progress::Starting { started: now, since: now }, now);
             self.api.update_status(&PODS, object)
         });
         if bound.is_ok() {

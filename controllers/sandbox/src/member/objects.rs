@@ -2,7 +2,7 @@
 
 use super::fleet::{Owner, Progress};
 use super::{FillerSpec, NodeSpec};
-use crate::fields::{name, namespace, put, set_label, stamp, text};
+use crate::fields::{items, name, namespace, put, set_label, stamp, text};
 use crate::quantity::{binary_text, decimal_text};
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
@@ -44,7 +44,7 @@ pub(crate) fn filler(spec: &FillerSpec, now: DateTime<Utc>) -> Value {
             }},
         }]},
     });
-    pod["status"] = status(Progress::Ready { started: now, since: now }, now);
+    set_status(&mut pod, Progress::Ready { started: now, since: now }, now);
     pod
 }
 
@@ -73,8 +73,28 @@ pub(crate) fn pod(workload: &Value, owner: &Owner, revision: &str, ordinal: Opti
     pod
 }
 
-/// A pod's status at some point of its life.
-pub(crate) fn status(progress: Progress, now: DateTime<Utc>) -> Value {
+/// Gives a pod the status of some point of its life, as a kubelet would write it.
+pub(crate) fn set_status(pod: &mut Value, progress: Progress, now: DateTime<Utc>) {
+    let mut status = status(progress, now);
+    if let Progress::Starting { started, .. } | Progress::Ready { started, .. } = progress {
+        let ready = matches!(progress, Progress::Ready { .. });
+        let container = |container: &Value| {
+            json!({
+                "name": text(container, "/name"),
+                "image": text(container, "/image"),
+                "imageID": "",
+                "ready": ready,
+                "started": true,
+                "restartCount": 0,
+                "state": {"running": {"startedAt": stamp(started)}},
+            })
+        };
+        status["containerStatuses"] = items(pod, "/spec/containers").iter().map(container).collect();
+    }
+    pod["status"] = status;
+}
+
+fn status(progress: Progress, now: DateTime<Utc>) -> Value {
     let running = |started: DateTime<Utc>, ready: Value| {
         json!({
             "phase": "Running",

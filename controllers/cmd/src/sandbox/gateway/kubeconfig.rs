@@ -46,7 +46,12 @@ impl Kubeconfig {
             _ => Err(error),
         });
         let written = written.and_then(|()| create(path)?.write_all(text.as_bytes()));
-        let refuse = |error| Refusal::new(format!("{} cannot be written: {error}", path.display()));
+        let refuse = |error| {
+            Refusal::new(format!(
+                "{} cannot be written: {error}: name another file with --kubeconfig",
+                path.display()
+            ))
+        };
         written.map_err(refuse)?;
         let absolute = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         Ok(Self(absolute))
