@@ -2,9 +2,14 @@
 //!
 //! Responsible for playing a scene with it. Knows nothing of what it says.
 
-use std::{env, fs, path::PathBuf, process::Stdio};
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::Stdio,
+};
 
 use fedscaler_tests::kubectl;
+use serde_json::Value;
 use tokio::{io::AsyncWriteExt as _, process::Command};
 
 use crate::{
@@ -13,13 +18,23 @@ use crate::{
     transcript::{Step, Transcript},
 };
 
+/// The version that was recorded.
+const RECORDED: &str = "v1.36.";
+
+fn is_recorded(kubectl: &Path) -> bool {
+    let version = std::process::Command::new(kubectl).args(["version", "--client", "-o", "json"]).output();
+    let version = version.ok().and_then(|output| serde_json::from_slice::<Value>(&output.stdout).ok());
+    let version = version.and_then(|said| Some(said["clientVersion"]["gitVersion"].as_str()?.to_owned()));
+    version.is_some_and(|version| version.starts_with(RECORDED))
+}
+
 /// A kubectl.
 pub(crate) struct Kubectl(PathBuf);
 
 impl Kubectl {
-    /// The one that there is.
+    /// The one that there is, if it is of the version that was recorded: others know other flags and say other things.
     pub(crate) fn found() -> Option<Self> {
-        kubectl::found().map(Self)
+        kubectl::found().filter(|kubectl| is_recorded(kubectl)).map(Self)
     }
 
     /// What happens in a scene.
