@@ -73,8 +73,10 @@ impl Kubectl {
         let done = kubectl.wait_with_output().await.unwrap();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let all = format!("{}{}", text(&done.stdout), text(&done.stderr));
-        let kept =
-            all.lines().filter(|line| !is_of_the_moment(line)).map(|line| format!("{}\n", without_age(line)));
+        let kept = all
+            .lines()
+            .filter(|line| !is_of_the_moment(line) && !is_of_its_log(line))
+            .map(|line| format!("{}\n", without_age(line)));
         let kept = kept.filter(|line| line != "\n").collect();
         if done.status.success() {
             kept
@@ -82,6 +84,12 @@ impl Kubectl {
             format!("{kept}(exit code {})\n", done.status.code().unwrap_or(-1))
         }
     }
+}
+
+/// Lines of kubectl's own log, such as of a watch that was very short: `I1123 19:30:25.903567 ...`.
+fn is_of_its_log(line: &str) -> bool {
+    let is_level = line.starts_with(['I', 'W', 'E']);
+    is_level && line.get(1..5).is_some_and(|day| day.bytes().all(|digit| digit.is_ascii_digit()))
 }
 
 /// Lines that name temporary files, ages by this machine's clock, or identities.
