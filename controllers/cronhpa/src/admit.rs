@@ -104,7 +104,7 @@ pub fn admit(object: &CronHpa) -> Result<Admitted, Refusal> {
 
 /// The target that still has to get back what it had, if the spec names another one by now. It comes first.
 pub fn former(object: &CronHpa, admitted: &Admitted) -> Option<Admitted> {
-    let target = object.status.as_ref()?.base.as_ref()?.target.clone()?;
+    let target = left(object)?.clone();
     let target_mark = mark(&target);
     if target_mark == admitted.target_mark {
         return None;
@@ -122,12 +122,15 @@ pub fn former(object: &CronHpa, admitted: &Admitted) -> Option<Admitted> {
     Some(Admitted { leaving: true, is_former: true, ..of_it })
 }
 
+/// The target that the base in the status is of.
+fn left(object: &CronHpa) -> Option<&ScaleTargetRef> {
+    object.status.as_ref()?.base.as_ref()?.target.as_ref()
+}
+
 /// All that a CronHPA claims: what it aims at, and what still has to get back what it had.
 pub fn claims(object: &CronHpa) -> Vec<Claim> {
     let claim = claim(object);
-    let base = object.status.as_ref().and_then(|status| status.base.as_ref());
-    let former = base.and_then(|base| base.target.as_ref()).map(reference);
-    let former = former.filter(|former| *former != claim.target);
+    let former = left(object).map(reference).filter(|former| *former != claim.target);
     former.map(|target| Claim { target, ..claim.clone() }).into_iter().chain([claim.clone()]).collect()
 }
 
@@ -145,9 +148,7 @@ pub fn reference(target: &ScaleTargetRef) -> Reference {
 
 /// Whether `at` is among what a CronHPA [`claims`], without making them.
 pub fn is_claiming(object: &CronHpa, at: &Reference) -> bool {
-    let base = object.status.as_ref().and_then(|status| status.base.as_ref());
-    let former = base.and_then(|base| base.target.as_ref());
-    former.into_iter().chain([&object.spec.scale_target_ref]).any(|target| aims_at(target, at))
+    left(object).into_iter().chain([&object.spec.scale_target_ref]).any(|target| aims_at(target, at))
 }
 
 /// Whether a CronHPA with this target aims at `at`: as comparing [`reference()`]s, without making one.

@@ -56,9 +56,8 @@ pub fn first_look(awaited: &BTreeMap<String, Awaited>, now: DateTime<Utc>) -> Op
 
 /// What is remembered once so many replicas were seen ready.
 #[must_use]
-pub fn seen(policy: &Policy, memory: &Memory, ready: Option<u32>, now: DateTime<Utc>) -> Memory {
+pub fn seen(policy: &Policy, memory: &Memory, ready: u32, now: DateTime<Utc>) -> Memory {
     let mut memory = memory.clone();
-    let Some(ready) = ready else { return memory };
     for (name, awaited) in awaited(policy, &memory, now) {
         let rule = memory.rules.get_mut(&name).filter(|_| awaited.replicas <= ready);
         let Some(rule) = rule else { continue };

@@ -65,7 +65,8 @@ pub fn settle(
     outcome: &Outcome,
     finished: DateTime<Utc>,
 ) -> Memory {
-    let remembered = readiness::seen(policy, &facts.memory, facts.ready, facts.now);
+    let seen = facts.ready.map(|ready| readiness::seen(policy, &facts.memory, ready, facts.now));
+    let remembered = seen.as_ref().unwrap_or(&facts.memory);
     let landed = *outcome == Outcome::Done && decision.block.is_none();
     let rules = policy.rules.iter().map(|(name, rule)| {
         let before = known(rule, remembered.rules.get(name)).cloned();
