@@ -28,8 +28,9 @@ pub enum Command {
     /// Try it: the same controllers against an embedded control plane with simulated members.
     ///
     /// Starts a Kubernetes-compatible API server, a model of Karmada and three members in this process, applies the
-    /// example manifests of deploy/examples, lets a demand trace loose on them and prints what happens and why. It
-    /// listens on this machine alone, for kubectl; nothing is installed, nothing is left behind.
+    /// example manifests of deploy/examples, lets a demand trace loose on them and shows what happens and why: on a
+    /// terminal as a picture with keys to play with it, else line by line. It listens on this machine alone, for kubectl;
+    /// nothing is installed, nothing is left behind.
     Sandbox(SandboxArguments),
     /// Say what would be decided now, and why. Nothing is written.
     Explain(ExplainArguments),
@@ -144,6 +145,12 @@ pub struct SandboxArguments {
     /// wrote is never touched.
     #[arg(long, default_value = "sandbox.kubeconfig", value_name = "FILE")]
     pub kubeconfig: PathBuf,
+    /// Where /metrics, /healthz and /readyz are served. Default: 127.0.0.1:8080, or any port if that is taken.
+    #[arg(long, value_name = "ADDRESS")]
+    pub admin_address: Option<SocketAddr>,
+    /// Print lines also where the live view could be shown: without a terminal, lines are all there is.
+    #[arg(long)]
+    pub plain: bool,
     /// Also print a line for each member each this much sandbox time.
     #[arg(long, default_value = "30m", value_name = "DURATION", value_parser = duration)]
     pub every: Duration,

@@ -11,6 +11,7 @@ pub mod manual;
 pub mod run;
 pub mod sandbox;
 pub mod suite;
+mod terminal;
 
 use std::process::ExitCode;
 

@@ -145,6 +145,11 @@ impl World {
         self.traffic.set_demand(demand, self.clock.now());
     }
 
+    /// Lets so many percent of a workload's demand come from now on; its trace goes on.
+    pub fn scale_demand(&self, workload: &Workload, percent: u32) {
+        self.traffic.scale_demand(workload, percent, self.clock.now());
+    }
+
     /// The demand on a workload now, in thousandths of a replica.
     #[must_use]
     pub fn demand(&self, workload: &Workload) -> i64 {

@@ -9,6 +9,7 @@ use fedscaler_cmd::{
     explain::{
         command,
         cronhpa::{Span, account::Account, offline, online, told},
+        page::Paper,
     },
 };
 use fedscaler_tests::stage::{CRON_HPAS, Stage};
@@ -30,7 +31,7 @@ fn span(from: &str, to: &str) -> Span {
 async fn said(manifest: &str, name: &str, span: Span) -> Value {
     let file = Scratch::new(name, manifest);
     let case = offline::read(file.path(), None, span.from).await.expect("a file that can be read");
-    serde_json::from_str(&told(&case, span, Form::Json).expect("an answer")).expect("JSON")
+    serde_json::from_str(&told(&case, span, (Form::Json, Paper::PLAIN)).expect("an answer")).expect("JSON")
 }
 
 /// `RULE UTC RESULT MIN` of each slot.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use fedscaler_cmd::{
     cli::{Form, Shape},
-    explain::{cronhpa, offline, schema, told, what_ifs},
+    explain::{cronhpa, offline, page::Paper, schema, told, what_ifs},
 };
 use serde_json::Value;
 
@@ -28,7 +28,8 @@ async fn answer(words: &[&str], form: Form) -> String {
     };
     let path = |flag: &str| Path::new("..").join(&after(flag)[0]);
     let case = offline::read(&path("-f"), &path("--facts")).await.expect("the example can be read");
-    told(&case, &what_ifs(&after("--what-if")).expect("what-ifs"), form).expect("an explanation")
+    told(&case, &what_ifs(&after("--what-if")).expect("what-ifs"), (form, Paper::PLAIN))
+        .expect("an explanation")
 }
 
 #[tokio::test(start_paused = true)]
@@ -52,7 +53,7 @@ async fn answer_cron(words: &[&str], form: Form) -> String {
     let time = |flag: &str| after(flag).expect("a time").parse().expect("RFC 3339");
     let span = cronhpa::Span { from: time("--from"), to: time("--to") };
     let case = cronhpa::offline::read(&path, None, span.from).await.expect("the example can be read");
-    cronhpa::told(&case, span, form).expect("an answer")
+    cronhpa::told(&case, span, (form, Paper::PLAIN)).expect("an answer")
 }
 
 /// The same blocks, of CronHPAs.

@@ -12,7 +12,7 @@ use std::{
 
 use fedscaler_cmd::{
     cli::Form,
-    explain::{Case, account::Account, offline, online, save, told, what_ifs},
+    explain::{Case, account::Account, offline, online, page::Paper, save, told, what_ifs},
 };
 use fedscaler_runtime::clock::TokioClock;
 use fedscaler_tests::{
@@ -82,7 +82,10 @@ async fn offline_the_saved_facts_give_the_same_explanation_as_online() {
     assert_eq!(read, seen);
     for form in [Form::Table, Form::Json] {
         let supposed = what_ifs(&["lost=cloud".to_owned(), "max=70".to_owned()]).unwrap();
-        assert_eq!(told(&read, &supposed, form).unwrap(), told(&seen, &supposed, form).unwrap());
+        assert_eq!(
+            told(&read, &supposed, (form, Paper::PLAIN)).unwrap(),
+            told(&seen, &supposed, (form, Paper::PLAIN)).unwrap()
+        );
     }
 }
 

@@ -8,6 +8,7 @@ pub mod cronhpa;
 mod manifest;
 pub mod offline;
 pub mod online;
+pub mod page;
 pub mod schema;
 mod supposed;
 mod table;
@@ -24,7 +25,7 @@ use fedscaler_core::fedhpa::{
 use fedscaler_runtime::{client, clock::SystemClock};
 use kube::Client;
 
-use self::account::Account;
+use self::{account::Account, page::Paper};
 use crate::{
     Refusal,
     cli::{ExplainArguments, ExplainFedHpa, Explained, Form, Server},
@@ -58,7 +59,7 @@ fn fed_hpa(arguments: &ExplainFedHpa) -> Result<String, Refusal> {
     if let Some(path) = &arguments.save_facts {
         save(path, &case)?;
     }
-    told(&case, &what_ifs, arguments.output)
+    told(&case, &what_ifs, (arguments.output, Paper::of_stdout()))
 }
 
 /// Each `--what-if`, read.
@@ -68,10 +69,10 @@ pub fn what_ifs(texts: &[String]) -> Result<Vec<WhatIf>, Refusal> {
 }
 
 /// The decision about a case in words or as JSON.
-pub fn told(case: &Case, what_ifs: &[WhatIf], form: Form) -> Result<String, Refusal> {
+pub fn told(case: &Case, what_ifs: &[WhatIf], (form, paper): (Form, Paper)) -> Result<String, Refusal> {
     let account = Account::of(case, what_ifs)?;
     match form {
-        Form::Table => Ok(table::render(&account)),
+        Form::Table => Ok(table::render(&account, paper)),
         Form::Json => serde_json::to_string_pretty(&account).map(|json| json + "\n").map_err(Refusal::new),
     }
 }

@@ -1,7 +1,8 @@
 //! An explanation as text: reasons first, then numbers.
 //!
-//! Responsible for lines that fit on a terminal of 100 columns. Knows nothing of what the numbers mean.
+//! Responsible for the order of things and for columns. Knows nothing of what the numbers mean.
 
+use anstyle::Style;
 use chrono::SecondsFormat;
 use fedscaler_core::{
     fedhpa::{decision::Phase, policy::Bounds, split::total},
@@ -10,35 +11,29 @@ use fedscaler_core::{
 
 use super::{
     account::{Account, ClusterAccount, ConditionAccount, Totals, TurnAccount},
+    page::{BAD, CAUTION, FAINT, GAP, GOOD, INDENT, Page, Paper},
     supposed::Supposed,
     words::range,
 };
 
-/// Columns of a line.
-const WIDTH: usize = 100;
-
-pub(super) const INDENT: &str = "  ";
-
-/// Between two columns.
-pub(super) const GAP: &str = "  ";
-
 /// The explanation as text that ends in a line break.
-pub(super) fn render(account: &Account) -> String {
-    let mut page = Page::default();
-    page.line(&heading(account));
+pub(super) fn render(account: &Account, paper: Paper) -> String {
+    let mut page = Page::on(paper);
+    page.heading(&heading(account));
     page.section("Why", &account.reasons);
     page.section("Totals", &totals(&account.totals));
-    page.clusters(&account.clusters);
+    write_clusters(&mut page, &account.clusters);
     let writes: Vec<String> = account.writes.iter().map(|write| write.words.clone()).collect();
     page.section("Would be written", &or(writes, "nothing: all bounds and numbers are as decided"));
-    page.section("Conditions", &account.conditions.iter().map(condition).collect::<Vec<_>>());
+    page.section("Conditions", &[]);
+    account.conditions.iter().for_each(|condition| write_condition(&mut page, condition));
     if !account.to_come.is_empty() {
         page.section("By time alone", &account.to_come.iter().map(turn).collect::<Vec<_>>());
     }
     if let Some(supposed) = &account.what_if {
-        page.supposed(supposed);
+        write_supposed(&mut page, supposed);
     }
-    page.0
+    page.text()
 }
 
 fn heading(account: &Account) -> String {
@@ -73,10 +68,17 @@ fn totals(totals: &Totals) -> Vec<String> {
     lines
 }
 
-fn condition(condition: &ConditionAccount) -> String {
+fn write_condition(page: &mut Page, condition: &ConditionAccount) {
     let ConditionAccount { kind, status, reason, message } = condition;
+    let is_promise = ["Ready", "Distributed", "Synchronized"].contains(&kind.as_str());
+    let style = match (status.as_str(), is_promise) {
+        ("True", true) => GOOD,
+        ("True", false) => CAUTION,
+        ("False", false) => FAINT,
+        _ => BAD,
+    };
     let message = if message.is_empty() { String::new() } else { format!(": {message}") };
-    format!("{kind} {status} {reason}{message}")
+    page.led_paragraph(INDENT, (&format!("{kind} {status}"), style), &format!("{reason}{message}"));
 }
 
 fn turn(turn: &TurnAccount) -> String {
@@ -87,89 +89,47 @@ fn when(turn: &TurnAccount) -> String {
     if turn.after_seconds == 0 { "at once".to_owned() } else { format!("after {} s", turn.after_seconds) }
 }
 
-/// The text so far.
-#[derive(Default)]
-pub(super) struct Page(pub(super) String);
-
-impl Page {
-    pub(super) fn line(&mut self, line: &str) {
-        self.0.push_str(line.trim_end());
-        self.0.push('\n');
+fn write_clusters(page: &mut Page, clusters: &[ClusterAccount]) {
+    page.section("Clusters", &[]);
+    if clusters.is_empty() {
+        return page.paragraph(INDENT, "none");
     }
-
-    pub(super) fn section(&mut self, title: &str, paragraphs: &[String]) {
-        self.line("");
-        self.line(title);
-        for paragraph in paragraphs {
-            self.paragraph(INDENT, paragraph);
-        }
+    let rows: Vec<Vec<String>> = clusters.iter().map(row).collect();
+    let grid = Grid::of(&HEADER, &rows, page.width());
+    page.painted(FAINT, &grid.line(&HEADER.map(str::to_owned)));
+    for (cluster, row) in clusters.iter().zip(&rows) {
+        grid.write(page, row_style(cluster), row);
+        page.paragraph(&INDENT.repeat(2), &cluster.why);
     }
+}
 
-    /// Lines that begin with `indent`, and further in where one paragraph takes several.
-    pub(super) fn paragraph(&mut self, indent: &str, text: &str) {
-        let mut line = indent.to_owned();
-        let mut begun = false;
-        for word in text.split_whitespace() {
-            if begun && line.chars().count() + 1 + word.chars().count() > WIDTH {
-                self.line(&line);
-                line = format!("{indent}{INDENT}");
-                begun = false;
-            }
-            if begun {
-                line.push(' ');
-            }
-            line.push_str(word);
-            begun = true;
-        }
-        self.line(&line);
+fn row_style(cluster: &ClusterAccount) -> Style {
+    match cluster.phase {
+        Some(Phase::Frozen | Phase::Evicting) => BAD,
+        Some(Phase::Dormant) => FAINT,
+        Some(_) if cluster.saturated => CAUTION,
+        Some(Phase::Active | Phase::Waking | Phase::Donating) | None => Style::new(),
     }
+}
 
-    fn clusters(&mut self, clusters: &[ClusterAccount]) {
-        self.line("");
-        self.line("Clusters");
-        if clusters.is_empty() {
-            self.paragraph(INDENT, "none");
-            return;
-        }
-        let rows: Vec<Vec<String>> = clusters.iter().map(row).collect();
-        let grid = Grid::of(&HEADER, &rows);
-        self.line(&grid.line(&HEADER.map(str::to_owned)));
-        for (cluster, row) in clusters.iter().zip(&rows) {
-            self.row(&grid, row);
-            self.paragraph(&INDENT.repeat(2), &cluster.why);
+fn write_supposed(page: &mut Page, supposed: &Supposed) {
+    page.section(&format!("What if {}", supposed.what_ifs.join(" ")), &[]);
+    if supposed.course.is_empty() {
+        for reason in &supposed.reasons {
+            page.paragraph(INDENT, reason);
         }
     }
-
-    /// A name that does not fit stands above its numbers.
-    fn row(&mut self, grid: &Grid, row: &[String]) {
-        let Some((name, numbers)) = row.split_first().filter(|(name, _)| name.chars().count() > grid.names())
-        else {
-            self.line(&grid.line(row));
-            return;
-        };
-        self.line(&format!("{INDENT}{name}"));
-        self.line(&grid.line(&[&[String::new()], numbers].concat()));
+    for line in supposed.course.iter().map(turn).chain(supposed.notes.iter().cloned()) {
+        page.paragraph(INDENT, &line);
     }
-
-    fn supposed(&mut self, supposed: &Supposed) {
-        self.section(&format!("What if {}", supposed.what_ifs.join(" ")), &[]);
-        if supposed.course.is_empty() {
-            for reason in &supposed.reasons {
-                self.paragraph(INDENT, reason);
-            }
-        }
-        for line in supposed.course.iter().map(turn).chain(supposed.notes.iter().cloned()) {
-            self.paragraph(INDENT, &line);
-        }
-        if !supposed.rests {
-            self.paragraph(INDENT, "the split does not come to rest; this is as far as it was followed");
-        }
-        let (header, rows) = (supposed_header(supposed), supposed_rows(supposed));
-        let grid = Grid::of(&header.iter().map(String::as_str).collect::<Vec<_>>(), &rows);
-        self.line(&grid.line(&header));
-        for row in &rows {
-            self.row(&grid, row);
-        }
+    if !supposed.rests {
+        page.paragraph(INDENT, "the split does not come to rest; this is as far as it was followed");
+    }
+    let (header, rows) = (supposed_header(supposed), supposed_rows(supposed));
+    let grid = Grid::of(&header.iter().map(String::as_str).collect::<Vec<_>>(), &rows, page.width());
+    page.painted(FAINT, &grid.line(&header));
+    for row in &rows {
+        grid.write(page, Style::new(), row);
     }
 }
 
@@ -268,19 +228,27 @@ struct Grid(Vec<usize>);
 
 impl Grid {
     /// Names get what the numbers leave of the line.
-    fn of(header: &[&str], rows: &[Vec<String>]) -> Self {
+    fn of(header: &[&str], rows: &[Vec<String>], width: usize) -> Self {
         let cells =
             |at: usize| rows.iter().filter_map(move |row| row.get(at)).map(|cell| cell.chars().count());
         let widest = |at: usize| cells(at).chain([header[at].len()]).max().unwrap_or_default();
         let numbers: Vec<usize> = (1..header.len()).map(widest).collect();
         let taken: usize = INDENT.len() + numbers.iter().map(|width| GAP.len() + width).sum::<usize>();
-        let fitting = cells(0).filter(|width| taken + width <= WIDTH);
+        let fitting = cells(0).filter(|name| taken + name <= width);
         let names = fitting.chain([header[0].len()]).max().unwrap_or_default();
         Self([vec![names], numbers].concat())
     }
 
-    fn names(&self) -> usize {
-        self.0.first().copied().unwrap_or_default()
+    /// A row. A name that does not fit stands above its numbers.
+    fn write(&self, page: &mut Page, style: Style, row: &[String]) {
+        let names = self.0.first().copied().unwrap_or_default();
+        match row.split_first().filter(|(name, _)| name.chars().count() > names) {
+            Some((name, numbers)) => {
+                page.painted(style, &format!("{INDENT}{name}"));
+                page.painted(style, &self.line(&[&[String::new()], numbers].concat()));
+            }
+            None => page.painted(style, &self.line(row)),
+        }
     }
 
     fn line(&self, cells: &[String]) -> String {

@@ -1,9 +1,9 @@
 //! Tells what happens, line by line.
 //!
-//! Responsible for words on the terminal. It follows the control plane's events and bindings as any user could; knows
+//! Responsible for the words. It follows the control plane's events and bindings as any user could; knows
 //! nothing of the controllers.
 
-use std::{collections::BTreeMap, net::SocketAddr, path::Path, sync::Arc};
+use std::{collections::BTreeMap, fmt, net::SocketAddr, path::Path, sync::Arc};
 
 use chrono::{DateTime, Utc};
 use fedscaler_sandbox::{
@@ -19,6 +19,26 @@ use fedscaler_sandbox::{
 use serde_json::Value;
 
 use super::scenario::Scenario;
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Line {
+    /// When, in sandbox time.
+    pub(super) at: DateTime<Utc>,
+    /// To what, such as `FedHPA/web`.
+    pub(super) subject: String,
+    /// What.
+    pub(super) words: String,
+    /// Whether somebody should look at it.
+    pub(super) is_alarm: bool,
+}
+
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let alarm = if self.is_alarm { "! " } else { "" };
+        write!(f, "{}  {:<30} {alarm}{}", stamp(self.at), self.subject, self.words)
+    }
+}
 
 /// The teller of a run.
 pub(super) struct Narrator {
@@ -45,30 +65,32 @@ impl Narrator {
         }
     }
 
-    /// The first lines.
-    pub(super) fn open(&self, scenario: &Scenario) {
+    /// The first lines: what is played.
+    pub(super) fn open(&self, scenario: &Scenario) -> Vec<Line> {
         let members: Vec<_> = self.members.keys().map(String::as_str).collect();
-        self.line("sandbox", &format!("a control plane with Karmada and the members {}", members.join(", ")));
-        self.line("sandbox", &format!("members: {}", scenario.members_source));
-        self.line(
-            "sandbox",
-            &format!("demand on {}/{}: {}", self.workload.namespace, self.workload.name, self.demand_source),
-        );
-        self.line(
-            "sandbox",
-            "applied deploy/karmada and deploy/examples; FedHPA and CronHPAs follow in 90 s",
-        );
+        let workload = format!("{}/{}", self.workload.namespace, self.workload.name);
+        let words = [
+            format!("a control plane with Karmada and the members {}", members.join(", ")),
+            format!("members: {}", scenario.members_source),
+            format!("demand on {workload}: {}", self.demand_source),
+            "applied deploy/karmada and deploy/examples; FedHPA and CronHPAs follow in 90 s".to_owned(),
+        ];
+        words.map(|words| self.line("sandbox", words)).into()
     }
 
     /// How to look at it from outside.
-    pub(super) fn welcome(&self, address: SocketAddr, kubeconfig: &Path) {
-        self.line("sandbox", &format!("serves at https://{address}; try, in another terminal:"));
-        let file = kubeconfig.display();
+    pub(super) fn welcome(&self, address: SocketAddr, kubeconfig: &Path, admin: SocketAddr) -> Vec<Line> {
         let member = self.members.keys().next().map_or("", String::as_str);
-        println!("    export KUBECONFIG={file}");
-        println!("    kubectl get fedhpas,cronhpas,deployments");
-        println!("    kubectl describe fedhpa web");
-        println!("    kubectl --context {member} get hpa,pods --watch");
+        let words = [
+            format!(
+                "serves metrics at http://{admin}/metrics, and Kubernetes at https://{address}; try, in another terminal:"
+            ),
+            format!("    export KUBECONFIG={}", kubeconfig.display()),
+            "    kubectl get fedhpas,cronhpas,deployments".to_owned(),
+            "    kubectl describe fedhpa web".to_owned(),
+            format!("    kubectl --context {member} get hpa,pods --watch"),
+        ];
+        words.map(|words| self.line("sandbox", words)).into()
     }
 
     /// The next change of the control plane.
@@ -76,24 +98,23 @@ impl Narrator {
         self.changes.next().await
     }
 
-    /// Tells a change, if it is worth it.
-    pub(super) fn tell(&mut self, change: &Change) {
+    /// What a change comes to in words, if it is worth any.
+    pub(super) fn tell(&mut self, change: &Change) -> Option<Line> {
         let object = change.object.as_ref();
         if *change.kind == CORE_EVENTS && change.previous.is_none() {
-            self.event(object);
-        } else if *change.kind == RESOURCE_BINDINGS {
-            self.binding(object);
+            return Some(self.event(object));
         }
+        if *change.kind == RESOURCE_BINDINGS { self.binding(object) } else { None }
     }
 
-    fn event(&self, event: &Value) {
+    fn event(&self, event: &Value) -> Line {
         let text = |path: &str| event.pointer(path).and_then(Value::as_str).unwrap_or_default();
         let subject = format!("{}/{}", text("/involvedObject/kind"), text("/involvedObject/name"));
-        let alarm = if text("/type") == "Warning" { "! " } else { "" };
-        self.line(&subject, &format!("{alarm}{}: {}", text("/reason"), text("/message")));
+        let line = self.line(&subject, format!("{}: {}", text("/reason"), text("/message")));
+        Line { is_alarm: text("/type") == "Warning", ..line }
     }
 
-    fn binding(&mut self, binding: &Value) {
+    fn binding(&mut self, binding: &Value) -> Option<Line> {
         let name = binding.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default().to_owned();
         let clusters = binding.pointer("/spec/clusters").and_then(Value::as_array).into_iter().flatten();
         let parts: Vec<_> = clusters
@@ -103,13 +124,17 @@ impl Narrator {
             })
             .collect();
         let words = format!("{} replicas: {}", number(binding, "/spec/replicas"), parts.join(", "));
-        if self.bindings.insert(name.clone(), words.clone()).as_ref() != Some(&words) && !parts.is_empty() {
-            self.line(&format!("ResourceBinding/{name}"), &words);
-        }
+        let is_known = self.bindings.insert(name.clone(), words.clone()).as_ref() == Some(&words);
+        (!is_known && !parts.is_empty()).then(|| self.line(&format!("ResourceBinding/{name}"), words))
+    }
+
+    /// What was done to the world by hand.
+    pub(super) fn by_hand(&self, words: String) -> Line {
+        self.line("you", words)
     }
 
     /// One line a member, and the demand.
-    pub(super) fn table(&self, world: &World) {
+    pub(super) fn table(&self, world: &World) -> Line {
         let pods = world.pods(&self.workload);
         let ready: u32 = pods.values().map(|count| count.ready).sum();
         let demand = world.demand(&self.workload);
@@ -130,11 +155,11 @@ impl Narrator {
                 None => format!("{member} {}{waiting}, no HPA", count.ready),
             });
         }
-        self.line("members", &parts.join(" | "));
+        self.line("members", parts.join(" | "))
     }
 
-    fn line(&self, subject: &str, words: &str) {
-        println!("{}  {subject:<30} {words}", stamp(self.clock.now()));
+    fn line(&self, subject: &str, words: String) -> Line {
+        Line { at: self.clock.now(), subject: subject.to_owned(), words, is_alarm: false }
     }
 }
 

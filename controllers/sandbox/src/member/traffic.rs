@@ -43,6 +43,8 @@ pub struct Demand {
     pub workload: Workload,
     /// How much, from the moment at which it is set.
     pub trace: Trace,
+    /// How much of the trace there is, in percent.
+    pub percent: u32,
     /// Where it goes.
     pub balance: Balance,
     /// The cpu utilisation of a pod that carries one replica's worth of load, in percent of its request.
@@ -55,7 +57,14 @@ impl Demand {
     /// Demand spread by ready pods; one unit is 80 percent of a pod's request, and a pod carries up to 200 percent.
     #[must_use]
     pub fn new(workload: Workload, trace: Trace) -> Self {
-        Self { workload, trace, balance: Balance::ReadyPods, unit_percent: 80, cap_percent: 200 }
+        Self {
+            workload,
+            trace,
+            percent: 100,
+            balance: Balance::ReadyPods,
+            unit_percent: 80,
+            cap_percent: 200,
+        }
     }
 }
 
@@ -117,6 +126,16 @@ impl Traffic {
         account.demand = Some((demand, now));
     }
 
+    /// Lets so many percent of a workload's trace come from now on. The trace goes on where it is.
+    pub fn scale_demand(&self, workload: &Workload, percent: u32, now: DateTime<Utc>) {
+        let mut accounts = self.accounts();
+        let Some(account) = accounts.get_mut(workload) else { return };
+        account.advance(now);
+        if let Some((demand, _)) = &mut account.demand {
+            demand.percent = percent;
+        }
+    }
+
     /// Takes a member's count of a workload's pods.
     pub fn report(&self, member: &str, workload: &Workload, count: PodCount, now: DateTime<Utc>) {
         let mut accounts = self.accounts();
@@ -165,7 +184,7 @@ impl Traffic {
 impl Account {
     fn demanded(&self, now: DateTime<Utc>) -> i64 {
         let Some((demand, since)) = &self.demand else { return 0 };
-        demand.trace.at((now - *since).to_std().unwrap_or(Duration::ZERO))
+        demand.trace.at((now - *since).to_std().unwrap_or(Duration::ZERO)) * i64::from(demand.percent) / 100
     }
 
     fn ready(&self) -> u32 {
@@ -287,6 +306,21 @@ mod tests {
         let totals = traffic.totals(&web(), at(10));
         assert_eq!((totals.demand_milli_seconds, totals.unmet_milli_seconds), (150_000, 50_000));
         assert_eq!((totals.replica_seconds, totals.pending_pod_seconds), (40, 20));
+    }
+
+    #[test]
+    fn scaled_demand_counts_from_then_on_and_its_trace_goes_on() {
+        let traffic = Traffic::default();
+        let rising = Trace::new([(0, 0.0), (100, 100.0)], crate::demand::Interpolation::Linear).unwrap();
+        traffic.set_demand(Demand::new(web(), rising), at(0));
+        traffic.report("a", &web(), count(50, 0), at(0));
+        traffic.advance(at(10));
+        traffic.scale_demand(&web(), 150, at(20));
+        assert_eq!(traffic.demand(&web(), at(20)), 30_000);
+        assert_eq!(traffic.demand(&web(), at(40)), 60_000);
+        let totals = traffic.totals(&web(), at(30));
+        // Nothing until the first look, then 10 for ten seconds, then 30.
+        assert_eq!(totals.demand_milli_seconds, 100_000 + 300_000);
     }
 
     #[test]

@@ -16,7 +16,7 @@ use fedscaler_core::{
 use fedscaler_runtime::clock::{Clock as _, SystemClock};
 
 use self::account::Account;
-use super::{connect, namespace, runtime};
+use super::{connect, namespace, page::Paper, runtime};
 use crate::{
     Refusal,
     cli::{ExplainCronHpa, Form},
@@ -51,14 +51,14 @@ pub struct Span {
 pub(super) fn answer(arguments: &ExplainCronHpa) -> Result<String, Refusal> {
     let now = SystemClock.now();
     let span = span(arguments, now)?;
-    told(&case(arguments, span, now)?, span, arguments.output)
+    told(&case(arguments, span, now)?, span, (arguments.output, Paper::of_stdout()))
 }
 
 /// What holds and what is to come, in words or as JSON.
-pub fn told(case: &Case, span: Span, form: Form) -> Result<String, Refusal> {
+pub fn told(case: &Case, span: Span, (form, paper): (Form, Paper)) -> Result<String, Refusal> {
     let account = Account::of(case, span)?;
     match form {
-        Form::Table => Ok(table::render(&account)),
+        Form::Table => Ok(table::render(&account, paper)),
         Form::Json => serde_json::to_string_pretty(&account).map(|json| json + "\n").map_err(Refusal::new),
     }
 }

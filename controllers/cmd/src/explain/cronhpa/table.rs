@@ -2,20 +2,21 @@
 //!
 //! Responsible for lines that a terminal can show. Knows nothing of what the numbers mean.
 
+use anstyle::Style;
 use chrono::{DateTime, SecondsFormat, Utc};
 
 use super::{
-    super::table::{GAP, INDENT, Page},
+    super::page::{BAD, FAINT, GAP, INDENT, Page, Paper},
     account::{Account, Bounds, ClockShift, Readiness, Side, SlotAccount},
 };
 
 const HEADER: [&str; 5] = ["LOCAL", "UTC", "RULE", "RESULT", "IN FORCE"];
 
 /// The answer as text that ends in a line break.
-pub(super) fn render(account: &Account) -> String {
-    let mut page = Page::default();
+pub(super) fn render(account: &Account, paper: Paper) -> String {
+    let mut page = Page::on(paper);
     let subject = &account.cron_hpa;
-    page.line(&format!("CronHPA {}/{} at {}", subject.namespace, subject.name, written(account.from)));
+    page.heading(&format!("CronHPA {}/{} at {}", subject.namespace, subject.name, written(account.from)));
     page.section("Why", &account.reasons);
     if !account.faults.is_empty() {
         page.section("Invalid", &account.faults);
@@ -29,7 +30,7 @@ pub(super) fn render(account: &Account) -> String {
     page.section(&format!("Slots until {}", written(account.to)), &[]);
     if account.slots.is_empty() {
         page.paragraph(INDENT, "none");
-        return page.0;
+        return page.text();
     }
     let rows: Vec<[String; 5]> = account.slots.iter().map(row).collect();
     let header = HEADER.map(str::to_owned);
@@ -41,14 +42,23 @@ pub(super) fn render(account: &Account) -> String {
         let padded = row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}"));
         format!("{INDENT}{}", padded.collect::<Vec<_>>().join(GAP))
     };
-    page.line(&line(&header));
+    page.painted(FAINT, &line(&header));
     for (row, slot) in rows.iter().zip(&account.slots) {
-        page.line(&line(row));
+        page.painted(row_style(slot), &line(row));
         for note in notes(slot) {
             page.paragraph(&INDENT.repeat(2), &note);
         }
     }
-    page.0
+    page.text()
+}
+
+/// By what becomes of it.
+fn row_style(slot: &SlotAccount) -> Style {
+    match slot.result.as_str() {
+        "Missed" | "Failed" => BAD,
+        "Excluded" | "Suspended" | "Superseded" => FAINT,
+        _ => Style::new(),
+    }
 }
 
 fn written(instant: DateTime<Utc>) -> String {

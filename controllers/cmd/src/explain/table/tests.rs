@@ -32,7 +32,7 @@ fn case() -> Case {
 
 fn rendered(case: &Case, what_ifs: &[&str]) -> String {
     let what_ifs: Vec<_> = what_ifs.iter().map(|text| text.parse().unwrap()).collect();
-    render(&Account::of(case, &what_ifs).unwrap())
+    render(&Account::of(case, &what_ifs).unwrap(), Paper::PLAIN)
 }
 
 #[test]
@@ -50,7 +50,7 @@ fn lines_fit_though_names_are_long_and_numbers_are_large() {
         vec![ClusterRule { selects: Selects::Labels(Vec::new()), terms: Terms::default() }];
     let text = rendered(&case, &["min=12", &format!("lost={long}")]);
     for line in text.lines() {
-        assert!(line.chars().count() <= WIDTH, "{line}\n{text}");
+        assert!(line.chars().count() <= Paper::PLAIN.width, "{line}\n{text}");
         assert_eq!(line.trim_end(), line);
     }
     let at = text.lines().position(|line| line.trim() == long).expect("a line of its own");

@@ -68,7 +68,8 @@ impl Door {
 pub(super) struct Bell(Arc<(Mutex<bool>, Condvar)>);
 
 impl Bell {
-    fn ring(&self) {
+    /// Rings it.
+    pub(super) fn ring(&self) {
         let (rung, changed) = &*self.0;
         *rung.lock().unwrap_or_else(PoisonError::into_inner) = true;
         changed.notify_one();
