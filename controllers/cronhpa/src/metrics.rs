@@ -1,7 +1,7 @@
 //! The numbers that dashboards and alerts are made of.
 //!
 //! Responsible for `cronhpa_*`. Gauges mirror the status at the moment of the scrape, so that a CronHPA that is gone
-//! leaves no series; counters and the histogram are the process's own.
+//! leaves no series, and only where its slots are applied; counters and the histogram are the process's own.
 
 use fedscaler_core::cronhpa::facts::Fate;
 use fedscaler_crds::{
@@ -9,6 +9,7 @@ use fedscaler_crds::{
     cronhpa::{RuleStatus, SlotCounts, SlotRecord, SlotResult},
 };
 use fedscaler_runtime::{
+    leadership::Term,
     metrics::{Metrics, MetricsError, Mirror},
     time::from_wire,
     watch::Cache,
@@ -35,7 +36,7 @@ const READY: [f64; 10] = [10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1200.0, 1
 
 impl CronHpaMetrics {
     /// Registers all of `cronhpa_*`.
-    pub fn register(metrics: &Metrics, cache: &Cache<CronHpa>) -> Result<Self, MetricsError> {
+    pub fn register(metrics: &Metrics, held: (&Cache<CronHpa>, &Term)) -> Result<Self, MetricsError> {
         let this = Self {
             slots: IntCounterVec::new(
                 Opts::new("cronhpa_slots_total", "Slots that were accounted for, by what became of them."),
@@ -62,8 +63,8 @@ impl CronHpaMetrics {
         metrics.register(this.slots.clone())?;
         metrics.register(this.lateness.clone())?;
         metrics.register(this.ready.clone())?;
-        metrics.register(rules(cache)?)?;
-        metrics.register(conditions(cache)?)?;
+        metrics.register(rules(held)?)?;
+        metrics.register(conditions(held)?)?;
         Ok(this)
     }
 
@@ -120,13 +121,13 @@ fn took(record: &SlotRecord) -> Option<f64> {
     Some(f64::from(u32::try_from(seconds.max(0)).unwrap_or(u32::MAX)))
 }
 
-fn rules(cache: &Cache<CronHpa>) -> Result<Mirror<CronHpa, 3>, MetricsError> {
+fn rules(held: (&Cache<CronHpa>, &Term)) -> Result<Mirror<CronHpa, 3>, MetricsError> {
     let gauges = [
         ("cronhpa_next_slot_timestamp_seconds", "When a rule is due next.", RULE),
         ("cronhpa_last_applied_timestamp_seconds", "The slot of a rule that was applied last.", RULE),
         ("cronhpa_window_active", "1 while a rule's window is open, else 0.", RULE),
     ];
-    Mirror::new(cache, gauges, |object, [next, applied, active]| {
+    Mirror::new(held, gauges, |object, [next, applied, active]| {
         let (namespace, name) = (object.namespace().unwrap_or_default(), object.name_any());
         let windows = object.spec.rules.iter().filter(|rule| rule.start.is_some());
         let windows: Vec<&str> = windows.map(|rule| rule.name.as_str()).collect();
@@ -145,10 +146,10 @@ fn rules(cache: &Cache<CronHpa>) -> Result<Mirror<CronHpa, 3>, MetricsError> {
     })
 }
 
-fn conditions(cache: &Cache<CronHpa>) -> Result<Mirror<CronHpa, 1>, MetricsError> {
+fn conditions(held: (&Cache<CronHpa>, &Term)) -> Result<Mirror<CronHpa, 1>, MetricsError> {
     let labels: &[&str] = &["target_namespace", "cronhpa", "condition", "status"];
     let gauges = [("cronhpa_status_condition", "1 for the status that a condition has.", labels)];
-    Mirror::new(cache, gauges, |object, [condition]| {
+    Mirror::new(held, gauges, |object, [condition]| {
         let (namespace, name) = (object.namespace().unwrap_or_default(), object.name_any());
         for held in object.status.iter().flat_map(|status| &status.conditions) {
             condition.set(&[&namespace, &name, &held.type_, &held.status], 1.0);

@@ -9,8 +9,9 @@ use std::{
 };
 
 use fedscaler_core::cronhpa::policy::Aim;
+use fedscaler_crds::CronHpa;
 use fedscaler_karmada::{caches::subject_of_work, types::Work};
-use fedscaler_runtime::key::ObjectKey;
+use fedscaler_runtime::{key::ObjectKey, watch::Cache};
 
 use crate::{admit::Admitted, context::Context};
 
@@ -43,13 +44,20 @@ impl Awaiting {
         self.lock().end(cron_hpa);
     }
 
-    /// Those that want to know of a Work.
-    pub fn of_work(&self) -> impl Fn(&Work) -> Vec<ObjectKey> + use<> {
+    /// Those of `cron_hpas` that want to know of a Work. Who is gone waits no more.
+    pub fn of_work(&self, cron_hpas: Cache<CronHpa>) -> impl Fn(&Work) -> Vec<ObjectKey> + use<> {
         let this = self.clone();
         move |work| {
             let Some(subject) = subject_of_work(work) else { return Vec::new() };
             let workload = (subject.namespace, subject.kind, subject.name);
-            this.lock().by_workload.get(&workload).into_iter().flatten().cloned().collect()
+            let mut waits = this.lock();
+            let waiting: Vec<_> = waits.by_workload.get(&workload).into_iter().flatten().cloned().collect();
+            let (there, gone): (Vec<_>, Vec<_>) =
+                waiting.into_iter().partition(|key| cron_hpas.get(key).is_some());
+            for key in &gone {
+                waits.end(key);
+            }
+            there
         }
     }
 
@@ -104,6 +112,14 @@ mod tests {
 
     use super::*;
 
+    fn cron_hpa(name: &str) -> CronHpa {
+        serde_json::from_value(json!({
+            "metadata": {"namespace": "shop", "name": name},
+            "spec": {"scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}, "rules": []},
+        }))
+        .unwrap()
+    }
+
     #[test]
     fn who_waits_is_found_by_the_work_until_it_waits_for_another_or_none() {
         let work: Work = serde_json::from_value(json!({
@@ -115,15 +131,16 @@ mod tests {
         let workload = |name: &str| ("shop".to_owned(), "Deployment".to_owned(), name.to_owned());
         let (one, other) = (ObjectKey::within("shop", "one"), ObjectKey::within("shop", "other"));
         let awaiting = Awaiting::default();
-        let concerned = awaiting.of_work();
+        let concerned = awaiting.of_work([cron_hpa("one"), cron_hpa("other")].into_iter().collect());
         awaiting.begin(&one, workload("web"));
         awaiting.begin(&other, workload("web"));
         awaiting.begin(&one, workload("web"));
         assert_eq!(concerned(&work), [one.clone(), other.clone()]);
         awaiting.begin(&one, workload("api"));
         assert_eq!(concerned(&work), std::slice::from_ref(&other));
-        awaiting.end(&other);
         awaiting.end(&one);
+        let without_other = awaiting.of_work([cron_hpa("one")].into_iter().collect());
+        assert!(without_other(&work).is_empty(), "who is gone is not woken");
         assert!(awaiting.lock().by_workload.is_empty() && awaiting.lock().by_cron_hpa.is_empty());
     }
 }

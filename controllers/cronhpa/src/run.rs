@@ -76,7 +76,7 @@ pub async fn run(setup: Setup, shutdown: impl Future<Output = ()>) -> Result<(),
         .wake_on(agenda.wakes(setup.heartbeat, Arc::clone(&setup.clock)));
     let controller = wakes::connect(controller, &setup.cron_hpas, &setup.fed_hpas, &hpas)
         .wake_on(touching(config_maps.changes(), wakes::of_calendar(cron_hpas.clone())))
-        .wake_on(touching(setup.karmada.workload_works.changes(), awaiting.of_work()));
+        .wake_on(touching(setup.karmada.workload_works.changes(), awaiting.of_work(cron_hpas.clone())));
     let context = Context {
         plane: ControlPlane::new(setup.client.clone(), CALL_BUDGET, CRONHPA_MANAGER),
         events: EventWriter::new(
@@ -86,7 +86,7 @@ pub async fn run(setup: Setup, shutdown: impl Future<Output = ()>) -> Result<(),
             Arc::clone(&setup.clock),
             &setup.metrics,
         ),
-        metrics: CronHpaMetrics::register(&setup.metrics, &cron_hpas)?,
+        metrics: CronHpaMetrics::register(&setup.metrics, (&cron_hpas, &setup.term))?,
         client: setup.client,
         clock: setup.clock,
         term: setup.term,

@@ -1,12 +1,13 @@
 //! The numbers that dashboards and alerts are made of.
 //!
 //! Responsible for `fedhpa_*`. Gauges mirror the status at the moment of the scrape, so that a FedHPA that is gone
-//! leaves no series; counters and the histogram are the process's own.
+//! leaves no series, and only where its numbers are written; counters and the histogram are the process's own.
 
 use fedscaler_core::fedhpa::trail::Change;
 use fedscaler_crds::{FedHpa, fedhpa::ClusterStatus};
 use fedscaler_runtime::{
     clock::SharedClock,
+    leadership::Term,
     metrics::{Metrics, MetricsError, Mirror, Series},
     time::from_wire,
     watch::Cache,
@@ -30,7 +31,7 @@ impl FedHpaMetrics {
     /// Registers all of `fedhpa_*`.
     pub fn register(
         metrics: &Metrics,
-        cache: &Cache<FedHpa>,
+        held: (&Cache<FedHpa>, &Term),
         clock: SharedClock,
     ) -> Result<Self, MetricsError> {
         let this = Self {
@@ -61,8 +62,8 @@ impl FedHpaMetrics {
         metrics.register(this.reschedules.clone())?;
         metrics.register(this.write_back.clone())?;
         metrics.register(this.write_backs.clone())?;
-        metrics.register(totals(cache)?)?;
-        metrics.register(members(cache, clock)?)?;
+        metrics.register(totals(held)?)?;
+        metrics.register(members(held, clock)?)?;
         Ok(this)
     }
 
@@ -88,7 +89,7 @@ impl FedHpaMetrics {
     }
 }
 
-fn totals(cache: &Cache<FedHpa>) -> Result<Mirror<FedHpa, 5>, MetricsError> {
+fn totals(held: (&Cache<FedHpa>, &Term)) -> Result<Mirror<FedHpa, 5>, MetricsError> {
     let gauges = [
         ("fedhpa_spec_min_replicas", "Least replicas over all clusters in force.", OBJECT),
         ("fedhpa_spec_max_replicas", "Most replicas over all clusters in force.", OBJECT),
@@ -104,7 +105,7 @@ fn totals(cache: &Cache<FedHpa>) -> Result<Mirror<FedHpa, 5>, MetricsError> {
             &["target_namespace", "fedhpa", "condition", "status"],
         ),
     ];
-    Mirror::new(cache, gauges, |object, [min, max, unplaced, overshoot, condition]| {
+    Mirror::new(held, gauges, |object, [min, max, unplaced, overshoot, condition]| {
         let (namespace, name) = (object.namespace().unwrap_or_default(), object.name_any());
         let labels = [namespace.as_str(), name.as_str()];
         let status = object.status.as_ref();
@@ -119,7 +120,7 @@ fn totals(cache: &Cache<FedHpa>) -> Result<Mirror<FedHpa, 5>, MetricsError> {
     })
 }
 
-fn members(cache: &Cache<FedHpa>, clock: SharedClock) -> Result<Mirror<FedHpa, 7>, MetricsError> {
+fn members(held: (&Cache<FedHpa>, &Term), clock: SharedClock) -> Result<Mirror<FedHpa, 7>, MetricsError> {
     let gauges = [
         ("fedhpa_member_min_replicas", "Least replicas of a member's HPA.", MEMBER),
         ("fedhpa_member_max_replicas", "Most replicas of a member's HPA.", MEMBER),
@@ -141,7 +142,7 @@ fn members(cache: &Cache<FedHpa>, clock: SharedClock) -> Result<Mirror<FedHpa, 7
             MEMBER,
         ),
     ];
-    Mirror::new(cache, gauges, move |object, gauges| {
+    Mirror::new(held, gauges, move |object, gauges| {
         let (namespace, name) = (object.namespace().unwrap_or_default(), object.name_any());
         for cluster in object.status.iter().flat_map(|status| &status.clusters) {
             let silent = cluster.phase == fedscaler_crds::fedhpa::ClusterPhase::Frozen;

@@ -54,7 +54,8 @@ pub struct Setup {
 pub async fn run(setup: Setup, shutdown: impl Future<Output = ()>) -> Result<(), MetricsError> {
     let karmada = &setup.karmada;
     let fed_hpas = setup.fed_hpas.cache().clone();
-    let metrics = FedHpaMetrics::register(&setup.metrics, &fed_hpas, Arc::clone(&setup.clock))?;
+    let held = (&fed_hpas, &setup.term);
+    let metrics = FedHpaMetrics::register(&setup.metrics, held, Arc::clone(&setup.clock))?;
     let mut controller = Controller::new(NAME, &setup.fed_hpas, &setup.metrics)?
         .concurrency(CONCURRENCY)
         .once(setup.term.clone().began())

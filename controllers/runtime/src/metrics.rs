@@ -96,9 +96,16 @@ impl Metrics {
         WatchMetrics { families: Arc::clone(&self.families), resource: resource.to_owned() }
     }
 
-    /// The counters of one controller.
+    /// The counters of one controller. They begin at 0, as controller-runtime's do: the first failure is an increase.
     pub(crate) fn controller(&self, name: &'static str) -> ControllerMetrics {
-        ControllerMetrics { families: Arc::clone(&self.families), name }
+        let families = Arc::clone(&self.families);
+        for result in ["success", "requeue_after", "error"] {
+            families.reconciles.with_label_values(&[name, result]);
+        }
+        families.reconcile_errors.with_label_values(&[name]);
+        families.queue_adds.with_label_values(&[name, name]);
+        families.queue_retries.with_label_values(&[name, name]);
+        ControllerMetrics { families, name }
     }
 
     /// Counts an event that could not be published.
@@ -284,9 +291,11 @@ impl Series<'_> {
 
 type Show<K, const N: usize> = Box<dyn Fn(&K, [Series<'_>; N]) + Send + Sync>;
 
-/// Gauges that say what a cache holds at the moment of the scrape, so that objects that are gone leave no series.
+/// Gauges that say what a cache holds at the moment of the scrape, so that objects that are gone leave no series. Only the
+/// process that may write shows them: followers hold the same objects, and sums over processes would count them twice.
 pub struct Mirror<K, const N: usize> {
     cache: Cache<K>,
+    term: Term,
     /// Held during a scrape: the series are built anew each time.
     gauges: Mutex<[GaugeVec; N]>,
     descriptions: Vec<Desc>,
@@ -294,10 +303,10 @@ pub struct Mirror<K, const N: usize> {
 }
 
 impl<K, const N: usize> Mirror<K, N> {
-    /// A mirror of `cache` with these gauges (name, help, labels). `show` is called for each object, in the
-    /// order of their keys, with the gauges in the order given here.
+    /// A mirror of `cache`, while this process leads, with these gauges (name, help, labels). `show` is called for each
+    /// object, in the order of their keys, with the gauges in the order given here.
     pub fn new(
-        cache: &Cache<K>,
+        (cache, term): (&Cache<K>, &Term),
         gauges: [(&str, &str, &[&str]); N],
         show: impl Fn(&K, [Series<'_>; N]) + Send + Sync + 'static,
     ) -> Result<Self, MetricsError> {
@@ -308,7 +317,8 @@ impl<K, const N: usize> Mirror<K, N> {
         let descriptions = gauges.iter().flat_map(Collector::desc).cloned().collect();
         let gauges = <[GaugeVec; N]>::try_from(gauges)
             .map_err(|gauges| prometheus::Error::Msg(format!("{} gauges instead of {N}", gauges.len())))?;
-        Ok(Self { cache: cache.clone(), gauges: Mutex::new(gauges), descriptions, show: Box::new(show) })
+        let (cache, term) = (cache.clone(), term.clone());
+        Ok(Self { cache, term, gauges: Mutex::new(gauges), descriptions, show: Box::new(show) })
     }
 }
 
@@ -320,7 +330,8 @@ impl<K: Send + Sync, const N: usize> Collector for Mirror<K, N> {
     fn collect(&self) -> Vec<MetricFamily> {
         let gauges = self.gauges.lock().unwrap_or_else(PoisonError::into_inner);
         gauges.iter().for_each(GaugeVec::reset);
-        for object in self.cache.all() {
+        let shown = if self.term.outlives(Duration::ZERO) { self.cache.all() } else { Vec::new() };
+        for object in shown {
             (self.show)(&object, gauges.each_ref().map(|gauge| Series { gauge }));
         }
         gauges.iter().flat_map(Collector::collect).collect()
@@ -432,7 +443,8 @@ mod tests {
             (fake::metrics(), [named("a"), named("bcd")].into_iter().collect::<Cache<_>>());
         let gauges =
             [("lamp_size", "Letters.", ["name"].as_slice()), ("lamp_lit", "Lit.", ["name", "by"].as_slice())];
-        let mirror = Mirror::new(&cache, gauges, |object: &ConfigMap, [size, lit]| {
+        let term = leadership::sole();
+        let mirror = Mirror::new((&cache, &term), gauges, |object: &ConfigMap, [size, lit]| {
             size.set(&[&object.name_any()], object.labels()["size"].parse().unwrap());
             lit.set(&[&object.name_any(), "us"], 1.0);
         });
@@ -441,6 +453,17 @@ mod tests {
         cache.remove(&ObjectKey::cluster_scoped("a"));
         assert_eq!(lines(&metrics, "lamp_size"), ["lamp_size{name=\"bcd\"} 3"]);
         assert_eq!(lines(&metrics, "lamp_lit"), ["lamp_lit{by=\"us\",name=\"bcd\"} 1"]);
+    }
+
+    #[test]
+    fn a_controller_s_counters_begin_at_zero() {
+        let metrics = fake::metrics();
+        let _lamp = metrics.controller("lamp");
+        assert_eq!(
+            lines(&metrics, "controller_runtime_reconcile_errors_total"),
+            ["controller_runtime_reconcile_errors_total{controller=\"lamp\"} 0"]
+        );
+        assert_eq!(lines(&metrics, "controller_runtime_reconcile_total").len(), 3);
     }
 
     #[test]

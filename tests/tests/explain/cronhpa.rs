@@ -3,11 +3,9 @@
 use std::path::Path;
 
 use chrono::{DateTime, Utc};
-use clap::Parser as _;
 use fedscaler_cmd::{
-    cli::{Cli, Command, Form},
+    cli::Form,
     explain::{
-        command,
         cronhpa::{Span, account::Account, offline, online, told},
         page::Paper,
     },
@@ -15,7 +13,7 @@ use fedscaler_cmd::{
 use fedscaler_tests::stage::{CRON_HPAS, Stage};
 use serde_json::{Value, json};
 
-use super::{CRON_HPA, FED_HPA, Scratch};
+use super::{CRON_HPA, FED_HPA, Scratch, refused};
 
 const HOLIDAYS: &str = include_str!("../../../deploy/examples/holidays.yaml");
 
@@ -123,32 +121,34 @@ async fn what_the_cluster_says_is_to_come_is_what_comes() {
     );
 }
 
-/// What the command says to these words, which it must refuse.
-fn refused(words: &[&str]) -> String {
-    let all = ["fedscaler", "explain", "cronhpa"].iter().chain(words);
-    let cli = Cli::try_parse_from(all).expect("words that fit together");
-    let Command::Explain(arguments) = cli.command else { panic!("explain") };
-    let why = command(&arguments).expect_err("a refusal").to_string();
-    assert!(!why.contains('\n'), "{why}");
-    why
-}
-
 #[test]
 fn what_cannot_be_explained_is_refused_in_one_line() {
     let file = "../deploy/examples/cronhpa.yaml";
-    let why = refused(&["-f", file]);
+    let why = refused(&["cronhpa", "-f", file]);
     assert!(
         why.ends_with("it has more than one CronHPA: give the NAME, one of web-hours, batch-nights"),
         "{why}"
     );
-    let why = refused(&["nobody", "-f", file]);
+    let why = refused(&["cronhpa", "nobody", "-f", file]);
     assert!(why.ends_with("it has not one CronHPA nobody; it has web-hours, batch-nights"), "{why}");
-    assert!(refused(&["-f", "nowhere.yaml"]).contains("cannot read nowhere.yaml"));
-    assert!(refused(&["-f", "../deploy/examples/fedhpa.yaml"]).ends_with("there is no CronHPA in it"));
-    let why =
-        refused(&["web-hours", "-f", file, "--from", "2026-03-02T00:00:00Z", "--to", "2026-03-01T00:00:00Z"]);
+    assert!(refused(&["cronhpa", "-f", "nowhere.yaml"]).contains("cannot read nowhere.yaml"));
+    assert!(
+        refused(&["cronhpa", "-f", "../deploy/examples/fedhpa.yaml"]).ends_with("there is no CronHPA in it")
+    );
+    let why = refused(&[
+        "cronhpa",
+        "web-hours",
+        "-f",
+        file,
+        "--from",
+        "2026-03-02T00:00:00Z",
+        "--to",
+        "2026-03-01T00:00:00Z",
+    ]);
     assert!(why.starts_with("--to 2026-03-01 00:00:00 UTC is before the beginning"), "{why}");
-    assert!(refused(&["web", "--kubeconfig", "nowhere/kubeconfig"]).contains("nowhere/kubeconfig"));
+    assert!(
+        refused(&["cronhpa", "web", "--kubeconfig", "nowhere/kubeconfig"]).contains("nowhere/kubeconfig")
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -10,9 +10,10 @@ use std::{
     time::Duration,
 };
 
+use clap::Parser as _;
 use fedscaler_cmd::{
-    cli::Form,
-    explain::{Case, account::Account, offline, online, page::Paper, save, told, what_ifs},
+    cli::{Cli, Command, Form},
+    explain::{Case, account::Account, command, offline, online, page::Paper, save, told, what_ifs},
 };
 use fedscaler_runtime::clock::TokioClock;
 use fedscaler_tests::{
@@ -70,6 +71,16 @@ fn shares_supposed(account: &Account) -> [BTreeMap<String, Value>; 2] {
     let course = &account.what_if.as_ref().expect("a supposition").course;
     let [Some(first), Some(last)] = [course.first(), course.last()] else { panic!("no turn") };
     [first, last].map(|turn| turn.shares.iter().map(|(name, share)| (name.clone(), json!(share))).collect())
+}
+
+/// What is said to these words of `explain`, which are refused in one line.
+fn refused(words: &[&str]) -> String {
+    let all = ["fedscaler", "explain"].iter().chain(words);
+    let cli = Cli::try_parse_from(all).expect("words that fit together");
+    let Command::Explain(arguments) = cli.command else { panic!("explain") };
+    let why = command(&arguments).expect_err("a refusal").to_string();
+    assert!(!why.contains('\n'), "{why}");
+    why
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,27 +2,13 @@
 
 use std::path::Path;
 
-use clap::Parser as _;
-use fedscaler_cmd::{
-    cli::{Cli, Command},
-    explain::{command, offline, online, what_ifs},
-};
+use fedscaler_cmd::explain::{offline, online, what_ifs};
 use fedscaler_runtime::clock::SystemClock;
 use fedscaler_tests::stage::Stage;
 
-use super::{Arc, FED_HPA, Scratch};
+use super::{Arc, FED_HPA, Scratch, refused};
 
 const FACTS: &str = "../docs/examples/web.facts.json";
-
-/// What the command says to these words, which it must refuse.
-fn refused(words: &[&str]) -> String {
-    let all = ["fedscaler", "explain"].iter().chain(words);
-    let cli = Cli::try_parse_from(all).expect("words that fit together");
-    let Command::Explain(arguments) = cli.command else { panic!("explain") };
-    let why = command(&arguments).expect_err("a refusal").to_string();
-    assert!(!why.contains('\n'), "{why}");
-    why
-}
 
 #[test]
 fn a_kubeconfig_that_is_not_there_is_named() {

@@ -134,7 +134,7 @@ fn write_supposed(page: &mut Page, supposed: &Supposed) {
 }
 
 const HEADER: [&str; 11] =
-    ["NAME", "PHASE", "MIN", "MAX", "CURRENT", "DESIRED", "READY", "ROOM", "BY", "FRAG", "SATURATED"];
+    ["NAME", "PHASE", "MIN", "MAX", "CURRENT", "DESIRED", "READY", "ROOM", "BY", "FRAG", "SAT"];
 
 /// Turns between now and the end that have a column of their own: the first ones.
 const TURNS_BETWEEN: usize = 3;

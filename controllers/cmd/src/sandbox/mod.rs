@@ -149,6 +149,14 @@ impl View {
         }
     }
 
+    /// Shows a command, so that it can be copied where there are lines.
+    fn suggest(&mut self, line: Line) {
+        match self {
+            Self::Lines => println!("    {}", line.words),
+            Self::Live(view) => view.tell(line),
+        }
+    }
+
     /// What is wished with a key. Never, where nobody can press one.
     async fn wish(&mut self) -> Wish {
         match self {
@@ -172,8 +180,9 @@ struct Stage<'a> {
 impl Stage<'_> {
     fn open(&mut self, scenario: &Scenario, gateway: &Gateway, admin: &AdminThread) {
         let opening = self.narrator.open(scenario);
-        let welcome = self.narrator.welcome(gateway.address(), gateway.kubeconfig(), admin.address());
-        opening.into_iter().chain(welcome).for_each(|line| self.view.tell(line));
+        let serving = self.narrator.serving(gateway.address(), admin.address());
+        opening.into_iter().chain([serving]).for_each(|line| self.view.tell(line));
+        self.narrator.suggestions(gateway.kubeconfig()).into_iter().for_each(|line| self.view.suggest(line));
     }
 
     async fn run(&mut self, scenario: &Scenario, arguments: &SandboxArguments) -> Result<(), Refusal> {

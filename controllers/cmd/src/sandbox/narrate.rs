@@ -78,19 +78,24 @@ impl Narrator {
         words.map(|words| self.line("sandbox", words)).into()
     }
 
-    /// How to look at it from outside.
-    pub(super) fn welcome(&self, address: SocketAddr, kubeconfig: &Path, admin: SocketAddr) -> Vec<Line> {
+    /// Where it is served.
+    pub(super) fn serving(&self, address: SocketAddr, admin: SocketAddr) -> Line {
+        let words = format!(
+            "serves metrics at http://{admin}/metrics, and Kubernetes at https://{address}; try, in another terminal:"
+        );
+        self.line("sandbox", words)
+    }
+
+    /// Commands to look at it from outside.
+    pub(super) fn suggestions(&self, kubeconfig: &Path) -> Vec<Line> {
         let member = self.members.keys().next().map_or("", String::as_str);
         let words = [
-            format!(
-                "serves metrics at http://{admin}/metrics, and Kubernetes at https://{address}; try, in another terminal:"
-            ),
-            format!("    export KUBECONFIG={}", kubeconfig.display()),
-            "    kubectl get fedhpas,cronhpas,deployments".to_owned(),
-            "    kubectl describe fedhpa web".to_owned(),
-            format!("    kubectl --context {member} get hpa,pods --watch"),
+            format!("export KUBECONFIG={}", kubeconfig.display()),
+            "kubectl get fedhpas,cronhpas,deployments".to_owned(),
+            "kubectl describe fedhpa web".to_owned(),
+            format!("kubectl --context {member} get hpa,pods --watch"),
         ];
-        words.map(|words| self.line("sandbox", words)).into()
+        words.map(|words| self.line("try", words)).into()
     }
 
     /// The next change of the control plane.

@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
+use k8s_openapi::api::core::v1::ConfigMap;
 use serde_json::{Value, json};
 
 use super::*;
 use crate::{
+    cache::Cache,
     clock::TokioClock,
-    fake::{Answer, FakeServer, failure, refusal},
+    fake::{self, Answer, FakeServer, failure, refusal},
+    metrics::Mirror,
 };
 
 fn lease(holder: &str, version: u32) -> Value {
@@ -60,6 +63,25 @@ async fn nothing_is_sent_that_the_term_may_not_outlive() {
     assert!(matches!(long, Err(CallError::NotLeading)));
     term.write(Duration::from_secs(5), lease.get("fedscaler")).await.unwrap();
     assert_eq!(methods(&server), ["GET", "PUT", "GET"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_who_leads_shows_gauges_of_objects() {
+    let server =
+        FakeServer::answering([refusal(404, "NotFound"), Answer::Json(201, lease("me", 1)), there("me", 2)]);
+    let (mut candidate, term) = candidate(&server);
+    let (metrics, cache) = (fake::metrics(), [ConfigMap::default()].into_iter().collect::<Cache<_>>());
+    let gauges = [("lamps", "Lamps.", [].as_slice())];
+    let mirror = Mirror::new((&cache, &term), gauges, |_: &ConfigMap, [lamps]| lamps.set(&[], 1.0));
+    metrics.register(mirror.unwrap()).unwrap();
+    let is_shown = || metrics.render().unwrap().contains("\nlamps 1");
+    // Followers hold the same objects: sums over processes would count them twice.
+    assert!(!is_shown());
+    let leading = tokio::spawn(async move { candidate.lead().await });
+    term.began().await;
+    assert!(is_shown());
+    leading.await.unwrap();
+    assert!(!is_shown());
 }
 
 #[tokio::test(start_paused = true)]
