@@ -88,3 +88,12 @@ pub(crate) fn what_cannot_be_is_one_line() {
     assert!(text.starts_with(&format!("fedscaler: cannot listen on {address}")), "{text}");
     assert_eq!(text.trim_end().lines().count(), 1, "{text}");
 }
+
+pub(crate) fn lines_that_nobody_reads_are_an_end() {
+    let mut lines = Lines::sandbox("unread", &["--speed", "max"]);
+    lines.wait_for("FedHPA/web");
+    lines.close();
+    let (status, _told) = lines.end();
+    assert_eq!(status.code(), Some(2));
+    assert!(!kubeconfig("unread").exists());
+}

@@ -19,7 +19,7 @@ fn main() -> ExitCode {
         Some("panic-on-a-screen") => ending::panic_on_a_screen(),
         _ => {}
     }
-    let tests: [(&str, fn()); 12] = [
+    let tests: [(&str, fn()); 13] = [
         ("live::the_world_is_shown_and_played_with", live::the_world_is_shown_and_played_with),
         ("live::a_pause_stops_the_clock_until_it_ends", live::a_pause_stops_the_clock_until_it_ends),
         ("live::it_follows_the_size_of_the_terminal", live::it_follows_the_size_of_the_terminal),
@@ -32,6 +32,7 @@ fn main() -> ExitCode {
             "ending::a_signal_ends_plain_lines_with_a_summary",
             ending::a_signal_ends_plain_lines_with_a_summary,
         ),
+        ("ending::lines_that_nobody_reads_are_an_end", ending::lines_that_nobody_reads_are_an_end),
         ("ending::what_cannot_be_is_one_line", ending::what_cannot_be_is_one_line),
         ("inside::kubernetes_clients_come_in", inside::kubernetes_clients_come_in),
         ("inside::metrics_and_probes_are_served", inside::metrics_and_probes_are_served),

@@ -8,7 +8,10 @@ use std::{
     num::NonZero,
     path::PathBuf,
     process::{Child, Command, ExitStatus, Stdio},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     thread::{JoinHandle, sleep, spawn},
     time::Duration,
 };
@@ -129,6 +132,7 @@ impl Drop for Terminal {
 pub(crate) struct Lines {
     child: Child,
     told: Arc<Mutex<String>>,
+    is_closed: Arc<AtomicBool>,
     reader: Option<JoinHandle<()>>,
 }
 
@@ -146,15 +150,19 @@ impl Lines {
             .expect("the process starts");
         let mut output = child.stdout.take().expect("a pipe");
         let told = Arc::new(Mutex::new(String::new()));
-        let shared = Arc::clone(&told);
+        let is_closed = Arc::new(AtomicBool::new(false));
+        let (shared, ends) = (Arc::clone(&told), Arc::clone(&is_closed));
         let reader = spawn(move || {
             let mut bytes = [0; 4096];
             while let Ok(count @ 1..) = output.read(&mut bytes) {
                 let text = String::from_utf8_lossy(&bytes[..count]);
                 shared.lock().unwrap_or_else(PoisonError::into_inner).push_str(&text);
+                if ends.load(Ordering::Relaxed) {
+                    return;
+                }
             }
         });
-        Self { child, told, reader: Some(reader) }
+        Self { child, told, is_closed, reader: Some(reader) }
     }
 
     /// Waits until these words were told; all that was told.
@@ -168,6 +176,11 @@ impl Lines {
             assert!(waiting.elapsed() < PATIENCE, "{words:?} was not told:\n{text}");
             sleep(MOMENT);
         }
+    }
+
+    /// Reads no more, as `head` does when it has enough.
+    pub(crate) fn close(&self) {
+        self.is_closed.store(true, Ordering::Relaxed);
     }
 
     /// Sends a signal, such as `TERM`.

@@ -17,7 +17,14 @@ mod rows;
 pub mod scenario;
 mod summary;
 
-use std::{ops::ControlFlow, process::ExitCode, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    io::{self, Write as _},
+    ops::ControlFlow,
+    process::ExitCode,
+    sync::Arc,
+    time::Duration,
+};
 
 use chrono::{DateTime, Utc};
 use fedscaler_runtime::{
@@ -30,7 +37,10 @@ use fedscaler_sandbox::{
     world::World,
 };
 use kube::Client;
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::{
+    task::JoinHandle,
+    time::{MissedTickBehavior, interval, sleep},
+};
 
 use self::{
     admin::AdminThread,
@@ -74,6 +84,8 @@ pub fn command(arguments: &SandboxArguments) -> Result<ExitCode, Refusal> {
 }
 
 async fn play(scenario: &Scenario, arguments: &SandboxArguments, is_live: bool) -> Result<Summary, Refusal> {
+    // From the beginning: whatever ends it, the terminal and the kubeconfig are put right.
+    let signalled = tokio::spawn(shutdown::signalled());
     let clock: Arc<dyn Clock> = Arc::new(TokioClock::starting_at(scenario.start));
     let world = World::start(scenario.world(Arc::clone(&clock))).map_err(Refusal::new)?;
     let client = client_of(world.control_plane());
@@ -97,12 +109,12 @@ async fn play(scenario: &Scenario, arguments: &SandboxArguments, is_live: bool) 
         controls: Controls::new(scenario.workload.clone()),
         pace: Pace::new(arguments.speed, gateway.bell()),
     };
-    stage.open(scenario, &gateway, &admin);
+    stage.open(scenario, &gateway, &admin)?;
     install::definitions(&client).await?;
     install::workloads(&client).await?;
     let (stopper, stopping) = shutdown::channel();
     let running = tokio::spawn(suite.run(stopping));
-    stage.run(scenario, arguments).await?;
+    stage.run(scenario, arguments, signalled).await?;
     let mut audit = stage.audit;
     audit.look_at_slots(clock.now());
     stopper.stop();
@@ -142,18 +154,21 @@ enum View {
 }
 
 impl View {
-    fn tell(&mut self, line: Line) {
+    fn tell(&mut self, line: Line) -> Result<(), Refusal> {
         match self {
-            Self::Lines => println!("{line}"),
-            Self::Live(view) => view.tell(line),
+            Self::Lines => print_line(&line),
+            Self::Live(view) => {
+                view.tell(line);
+                Ok(())
+            }
         }
     }
 
     /// Shows a command, so that it can be copied where there are lines.
-    fn suggest(&mut self, line: Line) {
+    fn suggest(&mut self, line: Line) -> Result<(), Refusal> {
         match self {
-            Self::Lines => println!("    {}", line.words),
-            Self::Live(view) => view.tell(line),
+            Self::Lines => print_line(&format_args!("    {}", line.words)),
+            Self::Live(_) => self.tell(line),
         }
     }
 
@@ -164,6 +179,11 @@ impl View {
             Self::Live(view) => view.wish().await,
         }
     }
+}
+
+fn print_line(line: &dyn fmt::Display) -> Result<(), Refusal> {
+    let printed = writeln!(io::stdout(), "{line}");
+    printed.map_err(|error| Refusal::new(format!("nobody reads the lines any more: {error}")))
 }
 
 struct Stage<'a> {
@@ -178,27 +198,32 @@ struct Stage<'a> {
 }
 
 impl Stage<'_> {
-    fn open(&mut self, scenario: &Scenario, gateway: &Gateway, admin: &AdminThread) {
+    fn open(&mut self, scenario: &Scenario, gateway: &Gateway, admin: &AdminThread) -> Result<(), Refusal> {
         let opening = self.narrator.open(scenario);
         let serving = self.narrator.serving(gateway.address(), admin.address());
-        opening.into_iter().chain([serving]).for_each(|line| self.view.tell(line));
-        self.narrator.suggestions(gateway.kubeconfig()).into_iter().for_each(|line| self.view.suggest(line));
+        opening.into_iter().chain([serving]).try_for_each(|line| self.view.tell(line))?;
+        let mut suggestions = self.narrator.suggestions(gateway.kubeconfig()).into_iter();
+        suggestions.try_for_each(|line| self.view.suggest(line))
     }
 
-    async fn run(&mut self, scenario: &Scenario, arguments: &SandboxArguments) -> Result<(), Refusal> {
+    async fn run(
+        &mut self,
+        scenario: &Scenario,
+        arguments: &SandboxArguments,
+        mut signalled: JoinHandle<io::Result<()>>,
+    ) -> Result<(), Refusal> {
         let mut looks = interval(AUDIT_EVERY);
         let mut tables = interval(arguments.every);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let length = Length { start: scenario.start, length: arguments.length };
         let end = sleep(arguments.length.unwrap_or(Duration::MAX));
         let install = sleep(SETTLE);
-        let interrupted = shutdown::signalled();
-        tokio::pin!(end, install, interrupted);
+        tokio::pin!(end, install);
         let mut installed = false;
         loop {
             tokio::select! {
                 biased;
-                heard = &mut interrupted => return heard.map_err(Refusal::new),
+                heard = &mut signalled => return heard.map_err(Refusal::new)?.map_err(Refusal::new),
                 () = &mut end => return Ok(()),
                 wish = self.view.wish() => {
                     if self.obey(wish).is_break() {
@@ -212,11 +237,11 @@ impl Stage<'_> {
                 _tick = looks.tick() => self.audit.look(self.clock.now()),
                 // A picture shows them at any time.
                 _tick = tables.tick(), if matches!(self.view, View::Lines) => {
-                    self.view.tell(self.narrator.table(self.world));
+                    self.view.tell(self.narrator.table(self.world))?;
                 }
                 change = self.narrator.next() => {
                     if let Some(line) = self.narrator.tell(&change) {
-                        self.view.tell(line);
+                        self.view.tell(line)?;
                     }
                 }
                 () = self.pace.step() => {}
