@@ -8,7 +8,10 @@ use std::{
 };
 
 use clap::Parser as _;
-use fedscaler_cmd::cli::{Cli, Command};
+use fedscaler_cmd::{
+    cli::{Cli, Command},
+    sandbox::install,
+};
 use fedscaler_tests::{kubectl, rig::Rig};
 use k8s_openapi::api::{
     apps::v1::Deployment,
@@ -51,6 +54,16 @@ fn container() -> Container {
     let mut containers = pod_spec().containers;
     assert_eq!(containers.len(), 1);
     containers.remove(0)
+}
+
+#[test]
+fn the_sandbox_is_installed_from_all_of_deploy_karmada() {
+    let text = include_str!("../../deploy/karmada/kustomization.yaml");
+    let kustomization: Value = serde_saphyr::from_str(text).unwrap();
+    let named = kustomization["resources"].as_array().unwrap().iter().map(|name| name.as_str().unwrap());
+    // The definitions are rendered by the program itself, and another test holds the files against that.
+    let installed = install::KARMADA.map(|(path, _)| path);
+    assert_eq!(named.filter(|name| *name != "../../crds").collect::<Vec<_>>(), installed);
 }
 
 #[test]

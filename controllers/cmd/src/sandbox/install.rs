@@ -16,12 +16,27 @@ use serde_json::Value;
 
 use crate::Refusal;
 
-const CUSTOMIZATIONS: [&str; 5] = [
-    include_str!("../../../../deploy/karmada/customizations/advanced-statefulset.yaml"),
-    include_str!("../../../../deploy/karmada/customizations/cloneset.yaml"),
-    include_str!("../../../../deploy/karmada/customizations/deployment.yaml"),
-    include_str!("../../../../deploy/karmada/customizations/horizontalpodautoscaler.yaml"),
-    include_str!("../../../../deploy/karmada/customizations/statefulset.yaml"),
+/// What `deploy/karmada/kustomization.yaml` names besides our definitions, in its order: path and text.
+pub const KARMADA: [(&str, &str); 7] = [
+    ("namespace.yaml", include_str!("../../../../deploy/karmada/namespace.yaml")),
+    ("rbac.yaml", include_str!("../../../../deploy/karmada/rbac.yaml")),
+    (
+        "customizations/advanced-statefulset.yaml",
+        include_str!("../../../../deploy/karmada/customizations/advanced-statefulset.yaml"),
+    ),
+    ("customizations/cloneset.yaml", include_str!("../../../../deploy/karmada/customizations/cloneset.yaml")),
+    (
+        "customizations/deployment.yaml",
+        include_str!("../../../../deploy/karmada/customizations/deployment.yaml"),
+    ),
+    (
+        "customizations/horizontalpodautoscaler.yaml",
+        include_str!("../../../../deploy/karmada/customizations/horizontalpodautoscaler.yaml"),
+    ),
+    (
+        "customizations/statefulset.yaml",
+        include_str!("../../../../deploy/karmada/customizations/statefulset.yaml"),
+    ),
 ];
 const WORKLOADS: &str = include_str!("../../../../deploy/examples/workloads.yaml");
 const FED_HPA: &str = include_str!("../../../../deploy/examples/fedhpa.yaml");
@@ -36,7 +51,7 @@ pub enum Members {
     Others,
 }
 
-/// Our CustomResourceDefinitions and Karmada's customizations.
+/// All of `deploy/karmada`: our CustomResourceDefinitions, namespace and rights, and customizations for Karmada.
 pub async fn definitions(client: &Client) -> Result<(), Refusal> {
     // Rendered and read once per process: every world gets the same.
     static DEFINITIONS: LazyLock<Result<Vec<DynamicObject>, Refusal>> = LazyLock::new(read_definitions);
@@ -48,7 +63,7 @@ pub async fn definitions(client: &Client) -> Result<(), Refusal> {
 
 fn read_definitions() -> Result<Vec<DynamicObject>, Refusal> {
     let ours = fedscaler_crds::render::render().map_err(Refusal::new)?;
-    let all = ours.values().map(String::as_str).chain(CUSTOMIZATIONS);
+    let all = ours.values().map(String::as_str).chain(KARMADA.map(|(_, text)| text));
     let read = all.map(documents).collect::<Result<Vec<_>, _>>()?;
     Ok(read.into_iter().flatten().collect())
 }
